@@ -1,4 +1,5 @@
 import { basename, join } from 'node:path';
+import { adapterName } from '../../runtime/contract/adapterName.js';
 import type { CombineResult } from '../../runtime/contract/exports.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
@@ -6,7 +7,6 @@ import { withProgress } from '../host/messages.js';
 import { revealButtons } from '../host/reveal.js';
 import { numbers, t } from '../host/text.js';
 import type { Services } from '../services/services.js';
-import { adapterName } from '../runs/compare.js';
 import type { Adapter, Model } from '../workspace/models.js';
 import { asChoice, askWeight, chooseModel } from './models.js';
 import { freeFile, slug } from './recipeFiles.js';

@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { adapterName } from '../../runtime/contract/adapterName.js';
 import { asksSame, labelDifferences } from '../../runtime/contract/askedSets.js';
 import { dataHashes, runDifferences, type Difference } from '../../runtime/contract/comparison.js';
 import { judgeIdentity } from '../../runtime/contract/judgeText.js';
@@ -134,12 +134,6 @@ export function vectorNames(run: Run): string[] {
   const named = run.manifest?.vectors.map((v) => v.path) ?? [];
   // A run names them in its manifest only after the base was evaluated.
   return (named.length > 0 ? named : (run.recipe?.vectors ?? [])).map(adapterName);
-}
-
-/** A run folder's adapter is called after the run: …/forbidden-topic/adapter → forbidden-topic. */
-export function adapterName(path: string): string {
-  const parts = path.split(/[\\/]+/).filter(Boolean);
-  return parts.at(-1) === 'adapter' && parts.length > 1 ? parts.at(-2)! : (parts.at(-1) ?? basename(path));
 }
 
 /** How a set of the run is measured: what its recipe says, else what its numbers are. */

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { adapterName } from '../../runtime/contract/adapterName.js';
 import { recipeSchemas, type FinetuneRecipe } from '../../runtime/contract/recipe.js';
 import type { Decision } from '../../runtime/contract/review.js';
 import { reviewText } from '../data/reviews.js';
@@ -20,7 +21,6 @@ import type { Counted } from '../data/files.js';
 import type { Scan, Since } from '../data/scans.js';
 import { errorData, inputError } from '../host/errors.js';
 import { numbers, percent, t } from '../host/text.js';
-import { adapterName } from '../runs/compare.js';
 import { requireRecipe, type RecipeFacts } from '../runs/recipe.js';
 import { keyOffset, relativeTo, setData, setValue, valueText, type Edit } from '../runs/recipeEdit.js';
 import { viewOf } from '../runs/reading.js';

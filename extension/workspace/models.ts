@@ -1,12 +1,13 @@
 import { basename, dirname, join, sep } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { adapterName } from '../../runtime/contract/adapterName.js';
 import { errorText } from '../../runtime/contract/errors.js';
 import type { ModelInfo } from '../../runtime/contract/modelInfo.js';
 import type { Precision } from '../../runtime/contract/recipeWords.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { errorData, inputError } from '../host/errors.js';
 import { isWithin } from '../host/paths.js';
-import { adapterName, modelPath, newestFirst } from '../runs/compare.js';
+import { modelPath, newestFirst } from '../runs/compare.js';
 import { distinctNames } from '../runs/distinct.js';
 import { isRunning, type Run } from '../runs/run.js';
 import { t } from '../host/text.js';

@@ -3,7 +3,7 @@
  */
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join, resolve, win32 } from 'node:path';
+import { join, resolve } from 'node:path';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { sha256, sha256File, writeFileAtomic } from '../support/files.js';
@@ -76,15 +76,6 @@ interface AdapterToWrite {
   provenance?: AdapterProvenance;
   /** Where a scale is given, the config must give it, too. */
   modules: ReadonlyMap<string, Omit<AdapterModule, 'scale'> & Partial<Pick<AdapterModule, 'scale'>>>;
-}
-
-/**
- * What may be told of where an adapter lies, on whatever system: the name of its folder, or of the run whose `adapter/`
- * it is.
- */
-export function folderName(path: string): string {
-  const name = win32.basename(path);
-  return name === 'adapter' ? win32.basename(win32.dirname(path)) || name : name;
 }
 
 /** The adapter folder that a path means: itself, or `adapter/` in a run folder. */

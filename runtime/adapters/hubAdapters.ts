@@ -1,6 +1,6 @@
 /** Adapters that are named by their place on the Hub (`hub:OWNER/NAME@REVISION`), as folders of the cache. */
 import { join } from 'node:path';
-import { hubName, isHubName } from '../contract/hubName.js';
+import { hubFolder, hubName, isHubName } from '../contract/hubName.js';
 import { cacheError, userCache } from '../models/cache/userCache.js';
 import { downloadModel, type DownloadReporter } from '../models/hub/hub.js';
 import { readManifest } from '../models/hub/manifest.js';
@@ -29,7 +29,7 @@ export async function hubAdapters(
   const found = new Map<string, HubAdapter>();
   for (const name of new Set(written.filter(isHubName))) {
     const { repository, revision } = requireHubName(name);
-    const into = join(cache, 'hub', `adapters--${`${repository}@${revision}`.replaceAll('/', '--')}`);
+    const into = join(cache, 'hub', hubFolder({ repository, revision }));
     const { path: folder } = await downloadModel(
       { kind: 'adapter', repository, revision, folder: into, token, force: true },
       reporter,

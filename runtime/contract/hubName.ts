@@ -13,3 +13,13 @@ export function hubName(path: string): HubName | undefined {
   const [, repository, revision = 'main'] = REFERENCE.exec(path) ?? [];
   return repository === undefined ? undefined : { repository, revision };
 }
+
+const FOLDER = 'adapters--';
+
+/** The name of its folder in the cache. On the Hub no name of a repository has two dashes in a row. */
+export const hubFolder = ({ repository, revision }: HubName): string =>
+  `${FOLDER}${`${repository}@${revision}`.replaceAll('/', '--')}`;
+
+/** The other way round; undefined for any other folder. */
+export const hubNameOf = (folder: string): HubName | undefined =>
+  folder.startsWith(FOLDER) ? hubName(`hub:${folder.slice(FOLDER.length).replaceAll('--', '/')}`) : undefined;

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { sharedBase } from '../adapters/base.js';
-import { WEIGHTS_FILE, folderName, readAdapter, type AdapterFile, type MadeFrom } from '../adapters/files.js';
+import { WEIGHTS_FILE, readAdapter, type AdapterFile, type MadeFrom } from '../adapters/files.js';
 import { adapterFlat, saveAdapter, type FlatAdapter } from '../adapters/flat.js';
 import { project, significant, sum, truncate, type Combined } from '../adapters/algebra.js';
 import { loadedAs } from '../adapters/adapterConfig.js';
 import { joinedConfig } from '../adapters/joinedConfig.js';
+import { adapterName } from '../contract/adapterName.js';
 import type { CombineResult } from '../contract/exports.js';
 import { HumanError } from '../support/errors.js';
 import { sha256File } from '../support/files.js';
@@ -57,7 +58,7 @@ export function combineAdapters(source: Source, out: string, options: CombineOpt
         sha256: await sha256File(join(file.path, WEIGHTS_FILE)),
         ...(i < adapters.length ? { scale: adapters[i].scale } : { projected: off === undefined ? 'onto' : 'off' }),
       });
-    const named = from.map((part) => ({ ...part, path: folderName(part.path) }));
+    const named = from.map((part) => ({ ...part, path: adapterName(part.path) }));
     const names = files.slice(0, adapters.length).flatMap(({ provenance }) => provenance.name ?? []);
     await saveAdapter(folder, {
       ...result,

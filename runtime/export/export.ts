@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import { HumanError } from '../support/errors.js';
 import type { Warn } from '../adapters/flat.js';
 import { activeAdapters } from '../evaluation/inference/states.js';
@@ -14,6 +13,7 @@ import { openModel } from '../models/folder.js';
 import { alignModel } from '../models/packed/packModel.js';
 import { linearLayers, parameters } from '../models/decoder/spec.js';
 import { findTensor } from '../models/decoder/weights.js';
+import { adapterName } from '../contract/adapterName.js';
 import type { Requests } from '../contract/protocol.js';
 import { openBackend } from '../device/session.js';
 
@@ -42,8 +42,8 @@ export async function exportModel(params: ExportParams, options: ExportOptions):
   if (vector && format !== 'peft') {
     throw new HumanError(
       what === 'adapter'
-        ? `"${basename(vector.path)}" is a security vector; a GGUF file cannot be marked as one.`
-        : `"${basename(vector.path)}" is a security vector: a model that contains it answers as the vector does.`,
+        ? `"${adapterName(vector.path)}" is a security vector; a GGUF file cannot be marked as one.`
+        : `"${adapterName(vector.path)}" is a security vector: a model that contains it answers as the vector does.`,
       { place: vector.path, remedy: 'Leave it out; a vector is only for training. Use peft to pass it on.' },
     );
   }

@@ -5,6 +5,7 @@ import { HumanError } from '../support/errors.js';
 import { sha256File, writeFileAtomic } from '../support/files.js';
 import { replaceFile } from '../support/replaceFile.js';
 import { buildDecoder } from '../models/decoder/decoder.js';
+import { adapterName } from '../contract/adapterName.js';
 import { isObject } from '../contract/isObject.js';
 import type { Weight } from '../models/decoder/norms.js';
 import { bytesOf, elementCount, readFloat32, writeFully, type TensorInfo } from '../models/weights/safetensors.js';
@@ -130,7 +131,9 @@ function metadata({ spec, model, adapters }: Source): Record<string, string> {
     model: basename(model.path),
     architecture: spec.architecture,
     context_length: String(spec.contextLength),
-    ...(active.length > 0 ? { merged_adapters: active.map((a) => `${basename(a.path)}@${a.scale}`).join(', ') } : {}),
+    ...(active.length > 0
+      ? { merged_adapters: active.map((a) => `${adapterName(a.path)}@${a.scale}`).join(', ') }
+      : {}),
   };
 }
 

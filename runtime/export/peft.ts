@@ -3,11 +3,12 @@ import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { sharedBase } from '../adapters/base.js';
 import { formatAdapterConfig, loadedAs, type AdapterConfig } from '../adapters/adapterConfig.js';
-import { CONFIG_FILE, folderName, readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterFile } from '../adapters/files.js';
+import { CONFIG_FILE, readAdapter, ROLE_FILE, WEIGHTS_FILE, type AdapterFile } from '../adapters/files.js';
 import { adapterFlat, saveAdapter } from '../adapters/flat.js';
 import { joinedConfig } from '../adapters/joinedConfig.js';
 import { concatenate } from '../adapters/merge.js';
 import { isOfTextModel } from '../adapters/sites.js';
+import { adapterName } from '../contract/adapterName.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { endTokens } from '../models/text/endTokens.js';
 import { beside } from '../recipes/vectorFiles/calibrationFile.js';
@@ -84,17 +85,17 @@ async function besides(adapters: Source['adapters'], folder: string): Promise<st
     if (existsSync(calibration)) {
       if (isWhole) await copyBeside(calibration, folder);
       const left = 'is left out: it counts only for one vector at scale 1.';
-      notes.push(`${RUN_FILES.calibration} of ${folderName(path)} ${isWhole ? 'comes with it.' : left}`);
+      notes.push(`${RUN_FILES.calibration} of ${adapterName(path)} ${isWhole ? 'comes with it.' : left}`);
     }
     if (existsSync(prompts))
       notes.push(
-        `${RUN_FILES.prompts} of ${folderName(path)} is left out: it holds the harmful rows it was trained on.`,
+        `${RUN_FILES.prompts} of ${adapterName(path)} is left out: it holds the harmful rows it was trained on.`,
       );
     if (existsSync(trained)) {
       const isAlone = adapters.length === 1;
       if (isAlone) await copyBeside(trained, folder);
       const left = 'is left out: it says nothing of what the others were trained on.';
-      notes.push(`${RUN_FILES.trained} of ${folderName(path)} ${isAlone ? 'comes with it.' : left}`);
+      notes.push(`${RUN_FILES.trained} of ${adapterName(path)} ${isAlone ? 'comes with it.' : left}`);
     }
   }
   return notes;

@@ -2,7 +2,7 @@
  * The model card: what a published adapter or model is, from what its run proved. Names of files, never their folders.
  */
 import { win32 } from 'node:path';
-import { folderName } from '../adapters/files.js';
+import { adapterName } from '../contract/adapterName.js';
 import { valueAt } from '../contract/recipeInputs.js';
 import { readingOf, runView } from '../contract/runView.js';
 import type { ResultTable } from '../contract/table.js';
@@ -104,7 +104,7 @@ function ofRun(run: ReportRun, kind: Content['kind']): (string | false)[] {
     table([['Key', 'Value'], ['kind', recipe.kind], ...method]),
     manifest.vectors.length > 0 &&
       `Security vectors that were active while it trained: ${manifest.vectors
-        .map(({ path, sha256, scale }) => `${code(folderName(path))} (scale ${scale}, SHA-256 ${code(sha256)})`)
+        .map(({ path, sha256, scale }) => `${code(adapterName(path))} (scale ${scale}, SHA-256 ${code(sha256)})`)
         .join(', ')}.`,
     '## Results',
     ...conditions(run),

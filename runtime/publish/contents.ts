@@ -3,16 +3,9 @@ import { createReadStream, existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, win32 } from 'node:path';
 import { applyEdits, modify } from 'jsonc-parser';
-import {
-  CONFIG_FILE,
-  folderName,
-  readAdapter,
-  ROLE_FILE,
-  scalesHash,
-  WEIGHTS_FILE,
-  type AdapterFile,
-} from '../adapters/files.js';
+import { CONFIG_FILE, readAdapter, ROLE_FILE, scalesHash, WEIGHTS_FILE, type AdapterFile } from '../adapters/files.js';
 import { formatAdapterConfig } from '../adapters/adapterConfig.js';
+import { adapterName } from '../contract/adapterName.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { readRun } from '../evaluation/report/runReport.js';
 import type { ReportRun } from '../evaluation/report/report.js';
@@ -126,7 +119,7 @@ async function plainRole(folder: string): Promise<FileToUpload> {
   const { made } = json;
   if (!isObject(made) || !Array.isArray(made.from)) return fileAt(folder, ROLE_FILE);
   const from = made.from.map((part: unknown) =>
-    isObject(part) && typeof part.path === 'string' ? { ...part, path: folderName(part.path) } : part,
+    isObject(part) && typeof part.path === 'string' ? { ...part, path: adapterName(part.path) } : part,
   );
   return textFile(ROLE_FILE, `${JSON.stringify({ ...json, made: { ...made, from } }, null, 2)}\n`);
 }

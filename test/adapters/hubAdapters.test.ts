@@ -151,6 +151,8 @@ test('a recipe and the command line take an adapter by its name, and warn where 
     const change = { ...few, vectors: [{ adapter }], protection: false };
     const ran = await cli(['train', await workspace.recipe('protected.json', change), '--json', '--force'], { env });
     assert.ok(ran.code === 0 || ran.code === 4, ran.stderr);
+    assert.doesNotMatch(ran.stdout + ran.stderr, /"[^"/]*adapters--/);
+    assert.match(ran.stderr, /with hub:someone\/vector@\w+ active and frozen/);
     return jsonLines<RunEvent>(ran.stdout).filter((event) => event.kind === 'warning');
   };
   const [warning] = await train(`hub:${NAME}`);

@@ -18,7 +18,7 @@ test('a recipe with such a vector can be started', () => {
   assert.deepEqual([form.canStart, form.isProtected, notices], [true, true, []]);
   assert.deepEqual(
     [form.fields.vector.value, form.fields.vector.choices.map(({ label }) => label)],
-    [NAME, ['zorb@4f0c2d1']],
+    [NAME, ['hub:example/zorb@4f0c2d1']],
   );
 });
 

@@ -1,6 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 import { tokensFault } from '../../adapters/base.js';
 import { openContext, scratchFolder, unusedWarning, type Context } from '../../context/context.js';
+import { adapterName } from '../../contract/adapterName.js';
 import type { Measurement, RunEvent, TrainedPrompts } from '../../contract/events.js';
 import type { EvaluateRecipe } from '../../contract/recipe.js';
 import { RUN_FILES } from '../../contract/runFiles.js';
@@ -105,7 +106,7 @@ const seenWarning = ({ set, state, count }: TrainedPrompts, sets: readonly Loade
 
 /** Without names: the base, and the model with the adapters where there are some. */
 function statesOf({ states, adapters }: EvaluateRecipe): NamedState[] {
-  const names = adapters.map((a) => basename(a.adapter)).join(' + ');
+  const names = adapters.map((a) => adapterName(a.adapter)).join(' + ');
   const name = names === 'base' ? 'base with adapters' : names;
   return states ?? [{ name: 'base', adapters: [] }, ...(adapters.length > 0 ? [{ name, adapters }] : [])];
 }
@@ -137,7 +138,7 @@ async function readState(
   for (const a of active.filter((a) => a.role === 'security' && a.scale !== 0)) {
     await job.emit({
       kind: 'warning',
-      message: `the security vector ${basename(a.path)} is active in "${name}": this state answers as the vector does, not as a delivered model.`,
+      message: `the security vector ${adapterName(a.path)} is active in "${name}": this state answers as the vector does, not as a delivered model.`,
       place: 'adapters',
     });
   }

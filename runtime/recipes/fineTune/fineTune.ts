@@ -1,7 +1,7 @@
-import { basename } from 'node:path';
 import { flatInput } from '../../adapters/inject.js';
 import type { Method } from '../../baselines/method.js';
 import type { LoadedData } from '../../context/context.js';
+import { adapterName } from '../../contract/adapterName.js';
 import { baselineFacts } from '../../contract/baselines.js';
 import type { VectorPart, WatchEnd } from '../../contract/events.js';
 import { plural } from '../../contract/format.js';
@@ -303,7 +303,7 @@ async function train(
 function withVectors(vectors: readonly ActiveVector[], { off }: Pick<RowPlan, 'off'>): string {
   if (vectors.length === 0) return 'without protection';
   const where = off > 0 ? `, off for ${off} ${plural(off, 'row', 'rows')}` : '';
-  return `with ${vectors.map((v) => basename(v.path)).join(', ')} active and frozen${where}`;
+  return `with ${vectors.map((v) => adapterName(v.path)).join(', ')} active and frozen${where}`;
 }
 
 /** What is done with each row, by a scan with the vectors, and the vectors as training sees them. */

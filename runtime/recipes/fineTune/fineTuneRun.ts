@@ -1,5 +1,5 @@
-import { basename } from 'node:path';
 import { WEIGHTS_FILE, adapterFolder, hashAdapter } from '../../adapters/files.js';
+import { adapterName } from '../../contract/adapterName.js';
 import type {
   HarmfulLoss,
   Invariants,
@@ -197,7 +197,7 @@ function vectorParts(
   if (vectors.length < 2 || !found) return undefined;
   const harm = evaluate.filter(({ measure }) => measure === 'harm').map(({ name }) => name);
   return vectors.map(({ adapter, sets = harm }, i) => ({
-    name: basename(adapter),
+    name: adapterName(adapter),
     sets: [...sets],
     ...found[i],
     ...(losses[i] && { harmfulLoss: losses[i] }),

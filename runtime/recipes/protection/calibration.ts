@@ -1,7 +1,8 @@
 /** What the rows of a file are compared with. */
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { adapterFolder, CONFIG_FILE, readAdapter, scalesHash, WEIGHTS_FILE } from '../../adapters/files.js';
 import type { Warn } from '../../adapters/flat.js';
+import { adapterName } from '../../contract/adapterName.js';
 import { numbersIn, plural } from '../../contract/format.js';
 import { LIMITS } from '../../contract/limits.js';
 import type { Precision } from '../../contract/recipeWords.js';
@@ -68,7 +69,7 @@ export async function calibrationOf(
           'its rates may differ',
           `Name ordinary rows (--ordinary, or "ordinary" of "protection"), with which alone rows are then compared, or hold ${weights}`,
         ];
-    const run = basename(beside(vector.path, ''));
+    const run = adapterName(vector.path);
     const message = `"${run}" was calibrated with weights in ${own.precision}, and these are in ${precision}: ${rates}.`;
     warn(message, vector.path, remedy);
   }
@@ -102,7 +103,7 @@ function warnOfBlind(found: Calibration, heldOut: Calibration | undefined, path:
   const { percent } = numbersIn();
   const alone = heldOut && heldOut.ordinary.length >= FEWEST_ORDINARY ? recallAt(heldOut, rate) : null;
   const isHidden = alone !== null && alone >= LIMITS.detectorRecall;
-  const run = basename(beside(path, ''));
+  const run = adapterName(path);
   warn(
     `compared with ${isHidden ? 'these' : 'its'} ordinary rows, "${run}" finds ${percent(recall)} of the ${found.harmful.length} harmful rows that it held out (at ${percent(rate)} false alarms)${isHidden ? `, and ${percent(alone)} compared with those alone that it held out` : ''}: most rows like these are not flagged.`,
     isHidden ? 'ordinary' : path,
@@ -159,7 +160,7 @@ async function unseenRows(
     const unseen = matching(left, (row) => !isTaught(trained, row));
     if (unseen.length < left.length)
       warn(
-        leftOut(left.length - unseen.length, `prompts that "${basename(beside(path, ''))}" was trained on`),
+        leftOut(left.length - unseen.length, `prompts that "${adapterName(path)}" was trained on`),
         path,
         'Name ordinary rows that it was not trained on.',
       );

@@ -1,10 +1,10 @@
 /** Rows in languages that a vector has no harmful rows in: it neither finds nor holds what is harmful in them. */
 import { basename } from 'node:path';
+import { adapterName } from '../../contract/adapterName.js';
 import { numbersIn, plural } from '../../contract/format.js';
 import type { LanguageCount } from '../../contract/scan.js';
 import type { LoadedData, LoadReporter } from '../../context/context.js';
 import { languagesOf, type Languages } from '../../data/languages.js';
-import { beside } from '../vectorFiles/calibrationFile.js';
 import { readLanguages } from '../vectorFiles/trainedFile.js';
 
 /** Of fewer rows of a file, some are taken for another language that are not in it. */
@@ -53,7 +53,7 @@ export async function warnOfLanguages(
     `${first.rows} of ${data.examples.length} rows ${plural(first.rows, 'is', 'are')} in ${nameOf(first)}`,
     ...others.map((other) => `${other.rows} in ${nameOf(other)}`),
   ];
-  const whose = vectors.length === 1 ? `"${basename(beside(vectors[0].path, ''))}"` : 'the vectors';
+  const whose = vectors.length === 1 ? `"${adapterName(vectors[0].path)}"` : 'the vectors';
   warn(
     `${counts.join(', ')}, and no harmful row of ${whose} is: what is harmful in such rows may be neither found nor held.`,
     data.path,

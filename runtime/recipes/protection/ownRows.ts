@@ -1,5 +1,5 @@
 /** The rows of a vector's prompts.jsonl, as a fine-tuning holds and measures them. */
-import { basename } from 'node:path';
+import { adapterName } from '../../contract/adapterName.js';
 import { plural } from '../../contract/format.js';
 import { sum } from '../../contract/sum.js';
 import { RUN_FILES } from '../../contract/runFiles.js';
@@ -155,7 +155,7 @@ export async function ownRows(
       prompts: prompts.filter((one) => !one.ordinary || holdsOrdinary).length,
       tooLong: lengths.filter((length) => length > most).length,
       longest: Math.max(0, ...lengths),
-      name: basename(path),
+      name: adapterName(path),
     };
   });
   const raiseTo = (tokens: number): string | undefined =>

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { basename } from 'node:path';
 import { adapterFlat, type FlatAdapter } from '../../adapters/flat.js';
 import type { LoadedData } from '../../context/context.js';
 import type { ExampleList } from '../../data/exampleList.js';
+import { adapterName } from '../../contract/adapterName.js';
 import { plural } from '../../contract/format.js';
 import { RUN_FILES } from '../../contract/runFiles.js';
 import { HumanError } from '../../support/errors.js';
@@ -43,7 +43,7 @@ export async function readVectors(job: Job<FinetuneRecipe>): Promise<ActiveVecto
     if (flat.file.role !== 'security')
       await job.emit({
         kind: 'warning',
-        message: `the adapter ${basename(path)} is not marked as a security vector.`,
+        message: `the adapter ${adapterName(path)} is not marked as a security vector.`,
         place: flat.file.path,
         remedy: 'Train it with a "vector" recipe, or check the path.',
       });
@@ -155,7 +155,7 @@ async function scanWith(
     const hooks = {
       signal,
       onProgress: (share: number) =>
-        progress(`scanning the data with ${basename(vector.path)}`, (scans.length + share) / vectors.length),
+        progress(`scanning the data with ${adapterName(vector.path)}`, (scans.length + share) / vectors.length),
     };
     const calibration = await calibrationOf([vector], {
       ordinary,
@@ -169,7 +169,7 @@ async function scanWith(
     const work = `insertions${scans.length + 1}`;
     scans.push(await scanWithInsertions(learner, parameters, data.examples, options, { ...hooks, progress, work }));
   }
-  const names = vectors.map(({ path }) => basename(path));
+  const names = vectors.map(({ path }) => adapterName(path));
   if (scans.length === 1) return scans[0];
   const asks = Array.from(data.examples, (row) => questionsOf(row)[0]);
   return scanOfSeveral(scans, names, calibrations, strategy.limit, asks);
@@ -190,7 +190,7 @@ export const blindOf = <T>({ byVector, threshold }: Omit<ScanResult, 'perRow'>, 
 /** @param of how many vectors there are */
 export function blindText(blind: readonly Pick<ActiveVector, 'path' | 'scale'>[], of: number): string {
   const isPart = blind.length < of;
-  const by = isPart ? ` by ${blind.map(({ path }) => `"${basename(path)}"`).join(', ')}` : '';
+  const by = isPart ? ` by ${blind.map(({ path }) => `"${adapterName(path)}"`).join(', ')}` : '';
   const others = isPart ? '; what the others flag is treated as the recipe says' : '';
   return `no row can be flagged${by}: ${nothingToCompare(blind)}. The scan switches the vector${of > 1 ? 's' : ''} off for no row${others}.`;
 }
