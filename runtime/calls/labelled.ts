@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
+import { lstat } from 'node:fs/promises';
 import { writeFileAtomic } from '../support/files.js';
 import type { SampleEvent } from '../contract/answers.js';
 import { HumanError } from '../support/errors.js';
+import { ifThere } from '../support/ifThere.js';
 import { requireWritable } from '../support/writable.js';
 
 /**
@@ -22,8 +23,9 @@ export async function writeLabelled(file: string, samples: readonly SampleEvent[
       rows.set(JSON.stringify([asked, label]), `${JSON.stringify(row)}\n`);
     }
   requireLabels(file, rows.size > 0);
-  requireAbsent(file);
-  await writeFileAtomic(file, [...rows.values()].join(''));
+  await writeFileAtomic(file, [...rows.values()].join(''), { isNew: true }).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'EEXIST' ? alreadyThere(file) : error;
+  });
 }
 
 /** @throws HumanError */
@@ -37,15 +39,13 @@ export function requireLabels(file: string, areThere: boolean): void {
 
 /** Before a judge is asked. @throws HumanError where the file is there already, or cannot be written */
 export async function requireNew(file: string): Promise<void> {
-  requireAbsent(file);
+  if (await ifThere(lstat(file))) throw alreadyThere(file);
   await requireWritable(file);
 }
 
-function requireAbsent(file: string): void {
-  if (existsSync(file))
-    throw new HumanError('this file already exists.', {
-      place: file,
-      remedy: 'Choose another name.',
-      code: 'exists',
-    });
-}
+const alreadyThere = (place: string): HumanError =>
+  new HumanError('this file already exists.', {
+    place,
+    remedy: 'Choose another name.',
+    code: 'exists',
+  });

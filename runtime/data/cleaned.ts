@@ -1,11 +1,12 @@
-import { existsSync } from 'node:fs';
+import { lstat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import type { Cleaning, Rest } from '../contract/cleaning.js';
 import { saidFormat, type Columns, type ReadAs } from '../contract/mapping.js';
 import { isText, type CleanResult } from '../contract/dataInfo.js';
 import { HumanError } from '../support/errors.js';
 import { isSameFile } from '../support/files.js';
-import { replaceFile } from '../support/replaceFile.js';
+import { ifThere } from '../support/ifThere.js';
+import { replaceFile, type Handle } from '../support/replaceFile.js';
 import { requireWritable } from '../support/writable.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { mapRow, unmapRow } from './columns.js';
@@ -50,14 +51,16 @@ export async function checkCleaned({
       remedy: `Give a file that ends in .jsonl${own === '.jsonl' ? '' : ` or ${own}`}.`,
     });
   }
-  if (!force && existsSync(out))
-    throw new HumanError('this file already exists.', {
-      place: out,
-      remedy: 'Give another file, or replace this one with --force.',
-      code: 'exists',
-    });
+  if (!force && (await ifThere(lstat(out)))) throw alreadyThere(out);
   await requireWritable(out);
 }
+
+const alreadyThere = (place: string): HumanError =>
+  new HumanError('this file already exists.', {
+    place,
+    remedy: 'Give another file, or replace this one with --force.',
+    code: 'exists',
+  });
 
 const isSameKind = (data: string, out: string): boolean =>
   isText(data) && extname(data).toLowerCase() === extname(out).toLowerCase();
@@ -81,7 +84,7 @@ export async function writeCleaned(options: Options): Promise<CleanResult> {
   const others = { count: 0, lines: [] as number[], stayed: unscanned?.stay ?? false };
   let compared = 0;
   let table: CsvTable | undefined;
-  await replaceFile(out, async (handle) => {
+  const write = async (handle: Handle): Promise<void> => {
     const same =
       kind !== 'parquet' && isSameKind(data, out) ? await sameWriter(data, kind, handle, () => table) : undefined;
     const writer = same ?? lineWriter(handle);
@@ -125,6 +128,9 @@ export async function writeCleaned(options: Options): Promise<CleanResult> {
     } finally {
       await same?.close();
     }
+  };
+  await replaceFile(out, write, { isNew: !force }).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'EEXIST' ? alreadyThere(out) : error;
   });
   const changes =
     hunks.length === 0 ? '' : [`--- ${basename(data)}`, `+++ ${basename(out)}`, ...hunks].join('\n') + '\n';

@@ -8,7 +8,7 @@ import { claim, removeAbandoned } from '../runs/owner.js';
 import { folderClock, ownerOf } from '../runs/ownerOf.js';
 import { HumanError } from '../support/errors.js';
 import { isTrace, removeWith } from '../support/files.js';
-import { behindLinks, isPartOf, move } from '../support/replaceFile.js';
+import { behindLinks, isPartOf, move, moveNew } from '../support/replaceFile.js';
 import { makeFolder } from '../support/makeFolder.js';
 
 const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
@@ -104,8 +104,10 @@ export async function stagedFile<T>(out: string, write: (file: string) => Promis
   await requireFreeFile(out);
   return beside(out, async (file) => {
     const result = await write(file);
-    await requireFreeFile(out);
-    await move(file, out);
+    await moveNew(file, out).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') await requireFreeFile(out);
+      throw error;
+    });
     return result;
   });
 }
@@ -123,7 +125,7 @@ async function requireFreeFolder(out: string): Promise<string[] | undefined> {
 }
 
 async function requireFreeFile(out: string): Promise<void> {
-  const found = await stat(out).catch(() => undefined);
+  const found = await lstat(out).catch(() => undefined);
   if (found?.isDirectory()) throw taken('this is a folder; the export is a file.', out, 'Name a new file.');
   if (found) throw taken('the file already exists; nothing is overwritten.', out, 'Name a new file, or remove it.');
 }

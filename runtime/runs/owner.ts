@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { HumanError } from '../support/errors.js';
 import { sha256 } from '../support/files.js';
 import { ifThere } from '../support/ifThere.js';
-import { move } from '../support/replaceFile.js';
+import { move, NO_LINKS } from '../support/replaceFile.js';
 import { OWNER, type RunOwner } from '../contract/owner.js';
 import { asked, folderClock, isLiving, ownerOf, parseOwner, thisProcess } from './ownerOf.js';
 
@@ -167,9 +167,6 @@ async function follow(folder: string, own: string, text: string): Promise<boolea
   if ((await readFile(place, 'utf8').catch(() => '')) === text) await rm(place, { force: true });
   return false;
 }
-
-/** Codes of file systems without links; EISDIR is what Node makes of Windows's answer on exFAT and FAT32. */
-const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EISDIR']);
 
 /** Gives the file a second name that nobody else can get; false where it is there. */
 async function linked(own: string, place: string, text: string): Promise<boolean> {

@@ -4,9 +4,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, open, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { link, lstat, open, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isHeld, whileHeld } from '../contract/heldFiles.js';
+import { ifThere } from './ifThere.js';
 import { makeFolder } from './makeFolder.js';
 
 export interface ReplaceOptions {
@@ -16,6 +17,8 @@ export interface ReplaceOptions {
    * Where the file is a link, what it leads to is replaced, and not the link: for what a person keeps where they like.
    */
   readonly throughLinks?: boolean;
+  /** What is there by then stays, also what another process has just put there: an error, EEXIST. */
+  readonly isNew?: boolean;
 }
 
 export type Handle = Awaited<ReturnType<typeof open>>;
@@ -27,7 +30,7 @@ export type Handle = Awaited<ReturnType<typeof open>>;
 export async function replaceFile(
   named: string,
   write: (handle: Handle) => Promise<void>,
-  { makeFolder: makesFolder = true, throughLinks = false }: ReplaceOptions = {},
+  { makeFolder: makesFolder = true, throughLinks = false, isNew = false }: ReplaceOptions = {},
 ): Promise<void> {
   const file = throughLinks ? await behindLinks(named) : named;
   const created = makesFolder ? await makeFolder(dirname(file)) : undefined;
@@ -47,7 +50,7 @@ export async function replaceFile(
     } finally {
       await handle.close();
     }
-    await move(temporary, file);
+    await (isNew ? moveNew : move)(temporary, file);
   } catch (error) {
     // The first error is the one to report; who writes the file later removes a leftover.
     await rm(temporary, { force: true }).catch(() => undefined);
@@ -78,6 +81,22 @@ export const copyDurably = (from: string, to: string): Promise<void> =>
 
 /** Renames a file or a folder, patiently on Windows: see {@link whileHeld}. */
 export const move = (from: string, to: string): Promise<void> => whileHeld(() => rename(from, to), process.platform);
+
+/** Codes of file systems without links; EISDIR is what Node makes of Windows's answer on exFAT and FAT32. */
+export const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EISDIR']);
+
+/** Renames a file to a name that nobody has. @throws EEXIST where somebody has it; both files then stay */
+export async function moveNew(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (!NO_LINKS.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    // without links there is a moment between the look and the change
+    if (await ifThere(lstat(to))) throw Object.assign(error as Error, { code: 'EEXIST', path: to });
+    await move(from, to);
+  }
+  await rm(from, { force: true });
+}
 
 /**
  * Changes a place where a file may be mapped, as by a chat with the model in it: Windows refuses to replace or remove

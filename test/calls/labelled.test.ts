@@ -1,6 +1,7 @@
 /** Answers that people have labelled, written as an evaluation set and read again. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -12,6 +13,7 @@ import { questionOf } from '../../runtime/data/askedBy.js';
 import { loadExamples, type Example } from '../../runtime/data/examples.js';
 import { openScratch } from '../../runtime/data/scratch.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
+import { watch } from '../support/faults.js';
 
 const SMOLLM = join(dirname(fileURLToPath(import.meta.url)), '../fixtures/smollm2');
 
@@ -74,4 +76,15 @@ test('an empty answer that is labelled leaves a row that can be read, and a cont
       ['Sure.', 'benign'],
     ],
   );
+});
+
+test('a file that is there by now stays as it is', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'labelled-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const out = join(folder, 'labelled.jsonl');
+  const end = watch({ root: folder, onCall: ({ name }) => name === 'handle.sync' && writeFileSync(out, 'theirs') });
+  const sample: SampleEvent = { kind: 'sample', state: 'base', set: 'mine', row: 0, line: 1, prompt: 'How?', answer: 'So.', label: 'complied' }; // oxfmt-ignore
+  await assert.rejects(writeLabelled(out, [sample]), { code: 'exists', place: out });
+  end();
+  assert.equal(await readFile(out, 'utf8'), 'theirs');
 });

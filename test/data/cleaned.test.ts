@@ -1,5 +1,6 @@
 /** A data file without what a scan found in it. */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { link, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -301,6 +302,16 @@ test('nothing is replaced unasked, and never the data itself', async () => {
   const cut: [number, string][] = [[0, 'b']];
   await assert.rejects(cleaned({ data, out, force: true, keep: [], cut }), /no such answer/);
   assert.equal(await readFile(out, 'utf8'), '{"text": "a"}\n');
+});
+
+test('what another process puts there meanwhile stays', async () => {
+  const data = await put('e.jsonl', '{"text": "a"}\n');
+  const out = join(folder, 'e.clean.jsonl');
+  const end = watch({ root: folder, onCall: ({ name }) => name === 'handle.sync' && writeFileSync(out, 'theirs') });
+  await assert.rejects(cleaned({ data, out, keep: [[0, 0]], cut: [] }), { code: 'exists', place: out });
+  end();
+  assert.equal(await readFile(out, 'utf8'), 'theirs');
+  assert.deepEqual((await readdir(folder)).filter((name) => name.endsWith('.part')), []); // oxfmt-ignore
 });
 
 test('only the file that was scanned is cleaned: of another version nothing is written', async () => {

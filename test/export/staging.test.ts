@@ -11,7 +11,7 @@ import { stagedFile, stagedFolder } from '../../runtime/export/staging.js';
 import { processStart, thisProcess } from '../../runtime/runs/ownerOf.js';
 import { Cancelled, errorData, HumanError } from '../../runtime/support/errors.js';
 import { OWNER, type RunOwner } from '../../runtime/contract/owner.js';
-import { withFault } from '../support/faults.js';
+import { watch, withFault } from '../support/faults.js';
 import { cli } from '../calls/support.js';
 import { REFERENCES } from '../support/reference.js';
 import { adapterOf, at, place, type Place } from './support.js';
@@ -121,6 +121,19 @@ describe('an export', () => {
     await mkdir(here.file('empty'));
     await here.run({ model, format: 'safetensors', out: here.file('empty') });
     assert.ok(existsSync(here.file('empty', 'model.safetensors')));
+    assert.deepEqual(await here.left(), []);
+  });
+
+  it('of a file that is put there in the last moment nothing is overwritten', async () => {
+    const out = here.file('last.gguf');
+    const end = watch({ root: here.file(), onCall: ({ file }) => file === out && writeFileSync(out, 'theirs') });
+    await assert.rejects(
+      stagedFile(out, (file) => writeFile(file, 'mine')),
+      { message: /nothing is overwritten/, place: out },
+    );
+    end();
+    assert.equal(readFileSync(out, 'utf8'), 'theirs');
+    rmSync(out);
     assert.deepEqual(await here.left(), []);
   });
 
