@@ -3,7 +3,7 @@ import { link, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HumanError } from '../support/errors.js';
-import { sha256 } from '../support/files.js';
+import { removeWith, sha256 } from '../support/files.js';
 import { ifThere } from '../support/ifThere.js';
 import { move, NO_LINKS } from '../support/replaceFile.js';
 import { OWNER, type RunOwner } from '../contract/owner.js';
@@ -88,14 +88,16 @@ export async function claim(folder: string): Promise<Claim> {
 }
 
 /**
- * Removes folders in `folder` that a process of this machine had claimed that is certainly dead. One without an owner
- * may be anybody's: it stays. One whose owner cannot be asked, such as a process of another machine, stays for a day.
+ * Removes folders in `folder` that a process of this machine had claimed that is certainly dead. One whose owner cannot
+ * be asked, such as a process of another machine, stays for a day. One without an owner may be anybody's: it stays,
+ * unless it holds nothing.
  */
 export async function removeAbandoned(folder: string, isMeant: (name: string) => boolean): Promise<void> {
   for (const name of (await readdir(folder).catch(() => [])).filter(isMeant)) {
     const path = join(folder, name);
     try {
       if (await isAbandoned(path)) await rm(path, { recursive: true });
+      else await removeUnclaimed(path);
     } catch {
       // it has no owner, or cannot be removed: it is in nobody's way
     }
@@ -109,13 +111,21 @@ export async function removeAbandoned(folder: string, isMeant: (name: string) =>
  */
 async function isAbandoned(folder: string): Promise<boolean> {
   const file = join(folder, OWNER.file);
-  const owner = parseOwner(await readFile(file, 'utf8'));
+  const owner = parseOwner((await ifThere(readFile(file, 'utf8'))) ?? '');
   if (!owner) return false;
   const answer = await asked(owner);
   if (answer === false && owner.system !== undefined) return true;
   const silentMs = (await folderClock(folder)) - (await stat(file)).mtimeMs;
   if (silentMs <= OWNER.silentMs) return false;
   return answer === undefined ? silentMs > ABANDONED_MS : !answer;
+}
+
+/** A process that is killed between two calls leaves a folder that it has not claimed yet, or no longer has. */
+async function removeUnclaimed(folder: string): Promise<void> {
+  const { mtimeMs } = await stat(folder);
+  const names = await readdir(folder);
+  if (names.every((name) => ATTEMPTS.test(name)) && (await folderClock(folder)) - mtimeMs > OWNER.silentMs)
+    await removeWith(folder, names);
 }
 
 const ABANDONED_MS = 24 * 3600 * 1000;

@@ -207,6 +207,24 @@ describe('an export', () => {
     for (const name of await here.left()) rmSync(here.file(name), { recursive: true });
   });
 
+  it('removes what holds nothing and that nobody has claimed for long, as a kill between two calls leaves it', async () => {
+    const long = Date.now() / 1000 - OWNER.silentMs / 1000 - 60;
+    const parts: [name: string, holds: string | undefined, since: number][] = [
+      ['bare.00000001.part', undefined, long],
+      ['bare.00000002.part', 'owner.json.0123456789abcdef.claim', long],
+      ['bare.00000003.part', undefined, long + 120],
+      ['bare.00000004.part', 'mine', long],
+    ];
+    for (const [name, holds, since] of parts) {
+      await mkdir(here.file(name));
+      if (holds) await writeFile(here.file(name, holds), '');
+      await utimes(here.file(name), since, since);
+    }
+    await stagedFolder(here.file('bare'), (folder) => writeFile(join(folder, 'x'), ''));
+    assert.deepEqual((await here.left()).sort(), ['bare.00000003.part', 'bare.00000004.part']);
+    for (const name of await here.left()) rmSync(here.file(name), { recursive: true });
+  });
+
   it('removes that also where the place is taken by now', async () => {
     const dead = { ...(await thisProcess()), started: 'earlier', since: '2026-01-01T00:00:00.000Z' };
     const stages: [name: string, stage: (out: string) => Promise<unknown>][] = [
