@@ -1,13 +1,16 @@
 /** A file that several change at once keeps what each of them wrote. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { rmSync, writeFileSync } from 'node:fs';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { changeLabels, readLabels } from '../../runtime/data/labelFiles.js';
 import { whileLocked } from '../../runtime/support/lockFile.js';
+import { watch } from './faults.js';
 
 async function folderOf(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'lock-'));
@@ -49,4 +52,48 @@ test('a lock that a killed process left is taken over, and one whose change fail
     whileLocked(gone, async () => 0),
     { code: 'ENOENT', path: gone },
   );
+});
+
+test('of two who wait for a lock that was left, the second does not remove that of the first', async (t) => {
+  const folder = await folderOf(t);
+  const file = join(folder, 'a.json');
+  const lock = `${file}.lock`;
+  await writeFile(lock, '');
+  /** Looks of the second since the first has the lock; at the third the first is done. */
+  let looks: number | undefined;
+  const end = watch({
+    root: folder,
+    onCall({ name, file: changed }) {
+      if (looks === undefined && changed.startsWith(lock) && ['rm', 'rename'].includes(name)) {
+        looks = 0;
+        rmSync(lock);
+        writeFileSync(lock, 'of the first');
+      } else if (looks !== undefined && changed === lock && ['open', 'writeFile'].includes(name) && ++looks === 3)
+        rmSync(lock);
+    },
+  });
+  await whileLocked(file, async () => assert.equal(looks, 3), 500);
+  end();
+  assert.deepEqual(await readdir(folder), []);
+});
+
+test('one that another has taken for left is no longer its own to remove', async (t) => {
+  const folder = await folderOf(t);
+  const file = join(folder, 'a.json');
+  await whileLocked(file, () => writeFile(`${file}.lock`, 'of another'));
+  assert.deepEqual(await readdir(folder), ['a.json.lock']);
+});
+
+test('one whose change takes long is touched, so that nobody takes it for left', async (t) => {
+  const folder = await folderOf(t);
+  const file = join(folder, 'a.json');
+  const isTouched = async (): Promise<boolean> => {
+    const { mtimeMs } = await stat(`${file}.lock`);
+    for (let look = 0; look < 500; look++) {
+      if ((await stat(`${file}.lock`)).mtimeMs !== mtimeMs) return true;
+      await sleep(10);
+    }
+    return false;
+  };
+  assert.equal(await whileLocked(file, isTouched, 100), true);
 });
