@@ -36,7 +36,7 @@ export async function evaluate(
       : await chooseModel(services, named, t('Evaluate'));
   const { sets, judges, made } = await setsOf(services, model, given);
   const root = await rootFor(sets[0]!.file, model.path);
-  const plain = file === undefined && !made ? slug(model.name) : slug(basename(sets[0]!.file));
+  const plain = file === undefined && !made ? slug(model.ownName ?? model.name) : slug(basename(sets[0]!.file));
   const { name, output, replace } = await evaluationPlace(services, root, plain, { model: model.path, sets });
   // Made anew each time, from what is attached now: it belongs to the extension, not to the person's recipes. How a
   // file is measured that was no set before is theirs.

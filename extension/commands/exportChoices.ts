@@ -2,7 +2,7 @@ import type { ExportFormat } from '../../runtime/contract/exports.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
-import type { Adapter } from '../workspace/models.js';
+import type { Adapter, Model } from '../workspace/models.js';
 
 type Exported = Pick<Adapter, 'name' | 'ownName' | 'role' | 'scale'>;
 /** What is written: the rest of the engine's request is where from and where to. */
@@ -56,8 +56,12 @@ const activeOf = (adapters: readonly Exported[]): Exported[] => adapters.filter(
 const vectorOf = (adapters: readonly Exported[]): Exported | undefined => adapters.find((a) => a.role === 'security');
 
 /** "tiny-assistant-colours-peft", "tiny-assistant.gguf": where it is written, if nothing else is chosen. */
-export function exportName(model: string, adapters: readonly Exported[], { format, what }: ExportForm): string {
-  const name = [model, ...activeOf(adapters).map(({ name, ownName = name }) => ownName)].join('-');
+export function exportName(
+  model: Pick<Model, 'name' | 'ownName'>,
+  adapters: readonly Exported[],
+  { format, what }: ExportForm,
+): string {
+  const name = [model, ...activeOf(adapters)].map(({ name, ownName = name }) => ownName).join('-');
   if (format === 'gguf') return `${name}${what === 'adapter' ? '-lora' : ''}.gguf`;
   return `${name}-${format}`;
 }

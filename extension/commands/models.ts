@@ -267,7 +267,7 @@ export async function exportAdapter(
 }
 
 async function chooseOut(model: Model, adapters: readonly Adapter[], form: ExportForm): Promise<string> {
-  const name = exportName(model.name, adapters, form);
+  const name = exportName(model, adapters, form);
   const roots = workspaceRoots();
   const root = folderOf(model.path, roots) ?? roots[0] ?? dirname(model.path);
   const uri = await vscode.window.showSaveDialog({

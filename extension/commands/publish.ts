@@ -113,7 +113,7 @@ const isWholeModel = (run: Run): boolean =>
 /** Exports the model with its adapters merged in, beside what was exported before. */
 async function merge(services: Publishing, model: Model, attached: readonly Adapter[]): Promise<What> {
   const form = { format: 'safetensors' } as const;
-  const out = await freeFile(join(await rootFor(model.path), 'exports'), exportName(model.name, attached, form), '');
+  const out = await freeFile(join(await rootFor(model.path), 'exports'), exportName(model, attached, form), '');
   const { path: folder } = await exportAdapter(services, { model: model.path, out, ...form });
   // The card says what a run has proved of these weights, which are those of one adapter as it was trained.
   const [only] = attached;

@@ -24,3 +24,16 @@ export function distinctNames(all: readonly Named[]): string[] {
   }
   return names;
 }
+
+/**
+ * Gives models, or adapters, that are called alike names with their folders; what each is called itself is kept.
+ * @param folderOf where one lies
+ */
+export function toldApart<T extends { path: string; name: string; ownName?: string }>(
+  all: T[],
+  folderOf = (path: string): string => path,
+): T[] {
+  const names = distinctNames(all.map(({ name, path }) => ({ name, folder: folderOf(path) })));
+  all.forEach((one, i) => names[i] !== one.name && Object.assign(one, { ownName: one.name, name: names[i] }));
+  return all;
+}

@@ -87,6 +87,7 @@ export class SafetyTests implements Disposable {
       const own = sets.filter((set) => set.model === model.path);
       if (own.length === 0) return [];
       const root = this.controller.items.get(model.path) ?? this.controller.createTestItem(model.path, model.name);
+      root.label = model.name;
       root.description = stateOf(model);
       root.children.replace(own.map((set) => this.setItem(root, set)));
       return [root];

@@ -8,7 +8,7 @@ import { Emitter, type Disposable } from '../host/disposable.js';
 import { errorData, inputError } from '../host/errors.js';
 import { isWithin } from '../host/paths.js';
 import { modelPath, newestFirst } from '../runs/compare.js';
-import { distinctNames } from '../runs/distinct.js';
+import { toldApart } from '../runs/distinct.js';
 import { isRunning, type Run } from '../runs/run.js';
 import { t } from '../host/text.js';
 import { Turns } from '../host/turns.js';
@@ -47,7 +47,9 @@ export interface Adapter {
 export interface Model {
   /** HF folder or .gguf file, absolute. */
   path: string;
+  /** As of an adapter. */
   name: string;
+  ownName?: string;
   adapters: Adapter[];
   info?: ModelInfo;
   /** Why it cannot be used or read. */
@@ -98,7 +100,7 @@ export class WorkspaceModels implements Disposable {
 
   list(): Model[] {
     const root = this.options.root();
-    return root === undefined ? [] : this.entries.map((entry) => this.model(root, entry));
+    return root === undefined ? [] : toldApart(this.entries.map((entry) => this.model(root, entry)));
   }
 
   get(path: string): Model | undefined {
@@ -339,8 +341,7 @@ export class WorkspaceModels implements Disposable {
     // In the same order whatever was trained last: tasks first, then by name.
     const rank = (a: Adapter): number => (a.role === 'security' ? 1 : 0);
     adapters.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name) || (a.path < b.path ? -1 : 1));
-    const names = distinctNames(adapters.map(({ name, path: folder }) => ({ name, folder: runOf(folder) })));
-    adapters.forEach((a, i) => names[i] !== a.name && Object.assign(a, { ownName: a.name, name: names[i] }));
+    toldApart(adapters, runOf);
     const problem = known && 'problem' in known ? known.problem : info && !info.supported ? info.reason : null;
     const [newest] = newestFirst(runs);
     const precision = newest?.manifest?.precision;

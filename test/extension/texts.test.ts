@@ -91,9 +91,15 @@ test('exports offer what the engine can make of what is active', () => {
   assert.throws(() => requireHarmless([adapter(), vector], 'gguf'), /"v" is a security vector/);
   requireHarmless([vector], 'peft');
   requireHarmless([adapter(), { ...vector, scale: 0 }], 'onnx');
-  assert.equal(exportName('tiny', two, { format: 'peft' }), 'tiny-colours-greetings-peft');
-  assert.equal(exportName('tiny', [], { format: 'gguf' }), 'tiny.gguf');
-  assert.equal(exportName('tiny', [adapter()], { format: 'gguf', what: 'adapter' }), 'tiny-colours-lora.gguf');
+  assert.equal(
+    exportName({ name: 'tiny (a/tiny)', ownName: 'tiny' }, two, { format: 'peft' }),
+    'tiny-colours-greetings-peft',
+  );
+  assert.equal(exportName({ name: 'tiny' }, [], { format: 'gguf' }), 'tiny.gguf');
+  assert.equal(
+    exportName({ name: 'tiny' }, [adapter()], { format: 'gguf', what: 'adapter' }),
+    'tiny-colours-lora.gguf',
+  );
 });
 
 test('an evaluation compares base, the newest plain and protected results, and what is attached', () => {

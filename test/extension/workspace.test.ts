@@ -280,6 +280,28 @@ test('a model that is not in the workspace cannot be used, and removing keeps th
   );
 });
 
+test('models that are called alike have their folders in their names, and keep what they are called', async (t) => {
+  const root = await temporary(t);
+  const models = new WorkspaceModels({ root: () => root, inspect: async (path) => info(path), runs: () => [] });
+  const shown = () => models.list().map(({ name, ownName }) => [name, ownName]);
+  for (const path of ['one/tiny', 'other']) await models.add(join(root, path));
+  assert.deepEqual(shown(), [
+    ['tiny', undefined],
+    ['other', undefined],
+  ]);
+  await models.add(join(root, 'two/tiny'));
+  assert.deepEqual(shown(), [
+    ['tiny (one/tiny)', 'tiny'],
+    ['other', undefined],
+    ['tiny (two/tiny)', 'tiny'],
+  ]);
+  assert.equal(models.get(join(root, 'two/tiny'))!.name, 'tiny (two/tiny)');
+  assert.deepEqual(
+    (await readState(root)).models.map(({ name }) => name),
+    ['tiny', 'other', 'tiny'],
+  );
+});
+
 test('an unsupported model has the reason', async (t) => {
   const root = await temporary(t);
   const models = new WorkspaceModels({
