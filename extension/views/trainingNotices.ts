@@ -2,7 +2,7 @@
 import type { TrainingNotice } from '../../webview/protocol/training.js';
 import { t } from '../host/text.js';
 import { runTitle } from '../runs/compare.js';
-import { kindOf } from '../runs/run.js';
+import { isRunning, kindOf } from '../runs/run.js';
 import type { Services } from '../services/services.js';
 
 export const untrusted = (): TrainingNotice => ({
@@ -11,7 +11,7 @@ export const untrusted = (): TrainingNotice => ({
 });
 
 export const vectorInTraining = (store: Services['store']): string | undefined => {
-  const run = store.live().find((live) => kindOf(live) === 'vector');
+  const run = store.list().find((one) => isRunning(one) && kindOf(one) === 'vector');
   return run && runTitle(run);
 };
 

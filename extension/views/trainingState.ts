@@ -24,7 +24,7 @@ import { numbers, percent, t } from '../host/text.js';
 import { requireRecipe, type RecipeFacts } from '../runs/recipe.js';
 import { keyOffset, relativeTo, setData, setValue, valueText, type Edit } from '../runs/recipeEdit.js';
 import { viewOf } from '../runs/reading.js';
-import type { Run } from '../runs/run.js';
+import { isRunning, type Run } from '../runs/run.js';
 import { adapterOf, sameAdapter, type Adapter, type Model } from '../workspace/models.js';
 import { dataDescription, dataTooltip, modelDescription, modelFacts, runDescription } from './labels.js';
 
@@ -95,7 +95,7 @@ export function trainingForm(
   const vector = vectorField(facts, known);
   const isProtected = facts.vectors.length > 0;
   const ready = recipe !== undefined && [model, data, vector].every(({ missing }) => missing === undefined);
-  const own = known.runs.some((run) => run.live && isOf(run, facts));
+  const own = known.runs.some((run) => isRunning(run) && isOf(run, facts));
   // With nothing to scan with there is no use in saying that nothing was scanned.
   const [file = ''] = facts.data;
   const scanned = known.scan(file) !== undefined && !known.since(file).changed;
@@ -235,13 +235,15 @@ function vectorField(facts: RecipeFacts, known: Known): Field & { adapter?: stri
   const run = runs.find((one) => sameAdapter(one.folder, path));
   const others = more.length > 0 ? t('and {0} more', more.length) : '';
   const made = run ? adapterOf(run)?.role === 'security' : isHubName(path) || exists(path);
-  field.note = [run ? qualityText(run) : '', others].filter(Boolean).join(' · ');
+  // Of one that is at work the panel says so; its steps are the run's own.
+  field.note = [run && !isRunning(run) ? qualityText(run) : '', others].filter(Boolean).join(' · ');
   field.details = run && adapterOf(run) ? viewOf(run).headline : path;
   if (adapter ?? made) {
     if (!adapter && vectors.length > 0) field.note = t('not known to fit this model');
     return { field, adapter: adapter?.path ?? path };
   }
-  if (run?.live) return { field, missing: { text: t('{0} is being trained.', adapterName(path)), buttons: [] } };
+  if (run && isRunning(run))
+    return { field, missing: { text: t('{0} is being trained.', adapterName(path)), buttons: [] } };
   const maker = recipes.find(({ kind, output }) => kind === 'vector' && sameAdapter(output, path));
   field.note ||= t('not trained yet');
   const text = t('The security vector {0} is not trained yet.', adapterName(path));
@@ -256,7 +258,7 @@ function vectorField(facts: RecipeFacts, known: Known): Field & { adapter?: stri
  */
 function qualityText(run: Run): string {
   const { recall, ...quality } = run.done?.vector ?? {};
-  if (recall === undefined || run.live) return runDescription(run);
+  if (recall === undefined) return runDescription(run);
   const [found, rate] = [percent(recall), percent(SCAN_LIMIT.falseAlarms)];
   const finds = isRecallExtrapolated(quality)
     ? t('finds about {0} at {1} false alarms', found, rate)

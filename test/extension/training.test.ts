@@ -112,7 +112,12 @@ test('what is missing is said, each with one button, and nothing starts', () => 
   assert.equal(untrained.targets.vectorRecipe, maker.file);
   assert.deepEqual(missing(none).said, [['The security vector zorb is not trained yet.', 'trainVector']]);
   const training = vectorRun({ live: true, progress: { ...vectorRun().progress, state: 'training' } });
-  assert.deepEqual(missing({ ...none, runs: [training] }).said, [['zorb is being trained.']]);
+  // Its steps, which this does not follow, are not said.
+  const elsewhere = vectorRun({ elsewhere: { pid: 1, host: 'here', started: '', since: '' } });
+  for (const run of [training, elsewhere]) {
+    assert.deepEqual(missing({ ...none, runs: [run], recipes: [maker] }).said, [['zorb is being trained.']]);
+    assert.equal(trainingForm(written(), known({ ...none, runs: [run] })).form.fields.vector.note, '');
+  }
   assert.deepEqual(missing({ data: [], vectors: [], exists: () => false }).said, [
     ['The model tiny is missing.', 'addModel'],
     ['The data file data/train.jsonl is missing.', 'openSample'],
@@ -135,8 +140,13 @@ test('without a vector that is there, one can be trained; with one, it can be ch
 test('a run of the recipe that goes on cannot be started twice', () => {
   const run = Object.assign(createRun('/w/adapters/mine', 'mine'), { live: true });
   assert.equal(trainingForm(written(), known({ runs: [run] })).form.canStart, false);
-  const elsewhere = Object.assign(createRun('/w/adapters/theirs', 'theirs'), { live: true });
-  assert.equal(trainingForm(written(), known({ runs: [elsewhere] })).form.canStart, true);
+  const inOtherWindow = Object.assign(run, {
+    live: false,
+    elsewhere: { pid: 1, host: 'here', started: '', since: '' },
+  });
+  assert.equal(trainingForm(written(), known({ runs: [inOtherWindow] })).form.canStart, false);
+  const other = Object.assign(createRun('/w/adapters/theirs', 'theirs'), { live: true });
+  assert.equal(trainingForm(written(), known({ runs: [other] })).form.canStart, true);
 });
 
 test('a fault of the text is told with its line; what can be read is still shown', () => {

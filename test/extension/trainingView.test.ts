@@ -30,6 +30,10 @@ test('with a model and no recipe it leads: first a vector, and with one the prot
   const made = store.begin(recipeFacts(await read('vector'), at('vector'))!, 'forbidden-topic', false);
   await ask({ type: 'ready' });
   assert.deepEqual([state().notices[0]!.text, actions()], ['forbidden-topic is being trained.', []]);
+  Object.assign(made, { live: false, elsewhere: { pid: 1, host: 'here', started: '', since: '' } });
+  await ask({ type: 'ready' });
+  assert.deepEqual([state().notices[0]!.text, actions()], ['forbidden-topic is being trained.', []]);
+  Object.assign(made, { live: true, elsewhere: undefined });
   made.done = { kind: 'done', outcome: 'finished', output: '', step: 9, seconds: 1, measurements: [] };
   await store.end(made);
   adapters.push({ role: 'security', path: made.folder, reason: null });
