@@ -296,10 +296,12 @@ export class RunStore implements Disposable {
     run.progress.secondsElapsed = Math.max(run.progress.secondsElapsed, this.now() - run.since);
     const read = await readRun(run.folder).catch((unreadable: unknown) => {
       error ??= errorData(unreadable);
-      return undefined;
+      return null;
     });
-    const known = read?.manifest?.outcome !== 'running' ? read : undefined;
-    const isRefused = error?.code === 'exists' && read !== undefined;
+    // Deleted under it: it is as one that never had a folder, and says how it ended until a person has it go.
+    if (read === undefined) run.manifest = undefined;
+    const known = read && read.manifest?.outcome !== 'running' ? read : undefined;
+    const isRefused = error?.code === 'exists' && read;
     const result = isRefused ? read : known && !(error && isStale(known, run)) ? known : run;
     if (isRefused) {
       result.refused = error;

@@ -70,8 +70,9 @@ export class WorkspaceFiles implements vscode.Disposable {
       `**/${RUN_FILES.manifest}`,
       (file) => this.readRun(file),
       (file) => {
-        store.forget(dirname(file));
         problems.forget(file);
+        const run = store.get(dirname(file));
+        return run && this.forgetGone([run]);
       },
     );
     this.watch(

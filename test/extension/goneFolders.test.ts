@@ -92,3 +92,36 @@ test('the points of a sweep leave with its folder', async (t) => {
   for (const { glob, remove } of fake.watchers) if (glob === '**/*') await remove.fire(Uri.file(sweep));
   await until(() => store.all().length === 0, 'some are still there');
 });
+
+test('a run whose folder is deleted under it stays, with how it ended, until a person has it go', async (t) => {
+  const root = await temporary(t);
+  fake.watchers = [];
+  const store = new RunStore();
+  const none = (): undefined => undefined;
+  const files = new WorkspaceFiles({
+    ...{ store, recipes: new RecipeIndex(), problems: new Problems() },
+    ...{ onState: none, onReview: none, onDataFile: none, onError: assert.ifError },
+  });
+  t.after(() => files.dispose());
+  const folder = await runFolder(root, 'colours', { manifest: { outcome: 'stopped', done: undefined } });
+  const { recipe: facts, name } = (await store.read(folder))!;
+  const error = { kind: 'failed', message: 'the folder of the run is gone.' } as const;
+  const gone = async (): Promise<void> => {
+    const file = join(folder, 'manifest.json');
+    for (const { glob, remove } of fake.watchers) {
+      if (glob === '**/manifest.json') await remove.fire(Uri.file(file));
+      if (glob === '**/*') await remove.fire(Uri.file(folder));
+    }
+    await files.scan();
+  };
+  for (const resume of [true, false]) {
+    const run = store.begin({ ...facts!, output: folder }, name, resume);
+    await rm(folder, { recursive: true, force: true });
+    await gone();
+    await store.end(run, error);
+    await gone();
+    const [left, ...more] = store.list();
+    assert.deepEqual([left?.error, left?.progress.state, left?.hasCheckpoint], [error, 'failed', false]);
+    assert.equal(more.length, 0);
+  }
+});
