@@ -104,6 +104,8 @@ export class WorkspaceFiles implements vscode.Disposable {
     );
     const modelFile = (file: string): void => this.modelFile(file);
     this.watch(MODEL_GLOB, modelFile, modelFile);
+    const ignored = (): Promise<void> => this.readIgnored();
+    this.watch('**/.gitignore', ignored, ignored);
     this.watch(
       `**/${STATE_FOLDER}/workspace.json`,
       () => options.onState(),
@@ -201,6 +203,7 @@ export class WorkspaceFiles implements vscode.Disposable {
       return ignoredOutputs(text ?? '').map((folder) => join(root, ...folder.split('/')));
     };
     this.ignored = (await Promise.all(roots.map(read))).flat();
+    this.listAgain();
   }
 
   /**

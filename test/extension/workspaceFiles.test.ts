@@ -1,6 +1,7 @@
 /** Which files of a workspace are recipes, data and evaluation sets. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +11,7 @@ import { writeState } from '../../extension/host/state.js';
 import { scanFile } from '../../extension/data/scans.js';
 import { Problems } from '../../extension/data/problems.js';
 import { RunStore } from '../../extension/runs/store.js';
-import { fake, Uri } from './fake/vscode.js';
+import { fake, Uri, workspace } from './fake/vscode.js';
 import { recipe, runFolder, temporary, write } from './support.js';
 
 const { WorkspaceFiles } = await import('../../extension/workspace/watch.js');
@@ -195,4 +196,35 @@ test('the list of data files is made anew when a file, a list, a recipe or a run
   assert.deepEqual(shown(), ['adapters/run/rows.jsonl']);
   await data.remove.fire(rows);
   assert.deepEqual(shown(), []);
+});
+
+test('what .gitignore says of results counts at once, as soon as it is written, changed or deleted', async (t) => {
+  const root = await temporary(t);
+  workspace.workspaceFolders = [{ uri: Uri.file(root) }] as never;
+  fake.watchers = [];
+  t.after(() => (workspace.workspaceFolders = undefined));
+  const none = (): undefined => undefined;
+  const files = new WorkspaceFiles({
+    ...{ store: new RunStore(), recipes: new RecipeIndex(), problems: new Problems() },
+    ...{ onState: none, onReview: none, onDataFile: none, onError: assert.ifError },
+  });
+  t.after(() => files.dispose());
+  const told = async (glob: RegExp, what: 'create' | 'change' | 'remove', file: string): Promise<void> => {
+    for (const watcher of fake.watchers) if (glob.test(watcher.glob)) await watcher[what].fire(Uri.file(file));
+  };
+  await told(/jsonl/, 'create', await write(join(root, 'runs/rows.jsonl'), '{}\n'));
+  const ignore = join(root, '.gitignore');
+  const shown = async (what: 'create' | 'change' | 'remove'): Promise<number> => {
+    await told(/gitignore$/, what, ignore);
+    return files.dataFiles().length;
+  };
+  assert.equal(files.dataFiles().length, 1);
+  await write(ignore, '/runs/\n');
+  assert.equal(await shown('create'), 0);
+  await write(ignore, '*.log\n');
+  assert.equal(await shown('change'), 1);
+  await write(ignore, '/runs/\n');
+  assert.equal(await shown('change'), 0);
+  await rm(ignore);
+  assert.equal(await shown('remove'), 1);
 });
