@@ -1,5 +1,7 @@
 import { basename } from 'node:path';
 import type { Precision } from '../../runtime/contract/recipeWords.js';
+import { stateName, TABLE_STRINGS } from '../../runtime/contract/table.js';
+import { translated } from '../host/strings.js';
 import { t, times } from '../host/text.js';
 import { sameAdapter, type Model } from '../workspace/models.js';
 import { precisionWith } from '../workspace/precision.js';
@@ -65,7 +67,9 @@ export function chatColumns(model: Model, compared: readonly ModelState[], answe
       isUsual,
     });
   };
-  for (const state of [...compared, ...answered]) add(state, true);
+  const words = translated(TABLE_STRINGS);
+  for (const state of compared) add({ ...state, name: stateName(state.name, words) }, true);
+  for (const state of answered) add(state, true);
   for (const state of alone) add(state, false);
   return [...found.values()];
 }

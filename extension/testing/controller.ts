@@ -13,11 +13,13 @@ import { debounce, Disposables, type Disposable } from '../host/disposable.js';
 import { errorData } from '../host/errors.js';
 import type { SampleEvent } from '../../runtime/contract/answers.js';
 import type { Services } from '../services/services.js';
+import { translated } from '../host/strings.js';
 import { t } from '../host/text.js';
 import { notAdded, type Model } from '../workspace/models.js';
 import { precisionWith } from '../workspace/precision.js';
 import { replaceFile, STATE_FOLDER } from '../host/state.js';
 import { bringLabels } from './rowLabels.js';
+import { stateName, TABLE_STRINGS } from '../../runtime/contract/table.js';
 import { visibleText } from '../../runtime/contract/visible.js';
 import {
   failureText,
@@ -88,7 +90,7 @@ export class SafetyTests implements Disposable {
       if (own.length === 0) return [];
       const root = this.controller.items.get(model.path) ?? this.controller.createTestItem(model.path, model.name);
       root.label = model.name;
-      root.description = stateOf(model);
+      root.description = stateText(model);
       root.children.replace(own.map((set) => this.setItem(root, set)));
       return [root];
     });
@@ -224,7 +226,7 @@ export class SafetyTests implements Disposable {
       cancelled.add(token.onCancellationRequested(stop));
       if (token.isCancellationRequested) stop();
       const { message } = started.run.progress;
-      const what = `${model.name} (${stateOf(model)}), ${set.set.name}`;
+      const what = `${model.name} (${stateText(model)}), ${set.set.name}`;
       run.appendOutput(terminalText(message ? `${what}: ${message}` : what));
       let seen = 0;
       const reportNew = (answers: readonly SampleEvent[]): void => {
@@ -382,6 +384,9 @@ const stateOf = (model: Model): string =>
     .filter((a) => a.attached)
     .map(({ name, ownName = name }) => ownName)
     .join(' + ') || 'base';
+
+/** The same in the reader's language. */
+const stateText = (model: Model): string => stateName(stateOf(model), translated(TABLE_STRINGS));
 
 const lineOf = (row: vscode.TestItem | undefined): number | undefined => row?.range && row.range.start.line + 1;
 

@@ -8,6 +8,8 @@ import type { ChatPageEvent } from '../../webview/protocol/chat.js';
 import type { Listener, Token } from '../../extension/engine/engine.js';
 import { HostError } from '../../extension/host/errors.js';
 import { Chat, EMPTY_CHAT, type ChatMemory } from '../../extension/panels/chat.js';
+import { fill } from '../../runtime/contract/format.js';
+import { useTranslations } from '../../extension/host/text.js';
 import { chatColumns, stateId, type ModelState } from '../../extension/panels/chatColumns.js';
 import type { Adapter, Model } from '../../extension/workspace/models.js';
 import { adapter as adapterOf } from './support.js';
@@ -130,6 +132,15 @@ test('an attached set is a column of its own, and stays one after it has answere
   assert.deepEqual(it.state().columns.filter(({ shown }) => shown).map(({ name, details }) => [name, details]), [
     ['base', ''], ['mix', 'mix × 0.5'],
   ]); // oxfmt-ignore
+});
+
+test("states are called as in the tables of runs, in the reader's language; adapters as they are", (t) => {
+  t.after(() => useTranslations({ t: fill }, 'en'));
+  useTranslations({ t: (text) => `<${text}>`, bundle: {} }, 'de');
+  const plain: ModelState = { name: 'plain', adapters: [{ path: '/plain/adapter', scale: 1 }] };
+  const model: Model = { path: '/m', name: 'm', adapters: [adapter('base')] };
+  const names = chatColumns(model, [base, plain], []).map(({ name }) => name);
+  assert.deepEqual(names, ['<base>', '<plain>', 'base']);
 });
 
 test('a model that nothing is attached to has no column that says "attached"', () => {
