@@ -181,8 +181,10 @@ export class WorkspaceModels implements Disposable {
     const asked = Symbol(path);
     this.asked.set(path, asked);
     const info = await this.options.inspect(path).catch((thrown: unknown) => {
-      const error = errorData(thrown);
-      return { problem: errorText(error), failed: error.kind === 'failed' };
+      const { kind, place = path, ...said } = errorData(thrown);
+      // It stands beside the model's own path.
+      const inside = place === path ? undefined : place.replace(`${path}${sep}`, '');
+      return { problem: errorText({ ...said, place: inside }), failed: kind === 'failed' };
     });
     if (this.asked.get(path) !== asked) return;
     const before = this.infos.get(path);

@@ -302,6 +302,22 @@ test('models that are called alike have their folders in their names, and keep w
   );
 });
 
+test('why a model cannot be read does not say its path, which stands beside it', async (t) => {
+  const root = await temporary(t);
+  const tiny = join(root, 'tiny');
+  const problems: string[] = [];
+  for (const place of [tiny, join(tiny, 'config.json'), join(root, 'other.json')]) {
+    const inspect = () =>
+      Promise.reject(new HostError({ kind: 'input', message: 'cut off.', place, remedy: 'Copy it.' }));
+    problems.push((await new WorkspaceModels({ root: () => root, inspect, runs: () => [] }).add(tiny)).problem!);
+  }
+  assert.deepEqual(problems, [
+    'cut off. Copy it.',
+    'config.json: cut off. Copy it.',
+    `${join(root, 'other.json')}: cut off. Copy it.`,
+  ]);
+});
+
 test('an unsupported model has the reason', async (t) => {
   const root = await temporary(t);
   const models = new WorkspaceModels({
