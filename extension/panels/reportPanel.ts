@@ -92,7 +92,7 @@ export class ReportPanels implements vscode.WebviewPanelSerializer<unknown>, vsc
 
   constructor(
     private readonly extension: vscode.Uri,
-    store: Pick<RunStore, 'onDidChange'>,
+    private readonly store: Pick<RunStore, 'get' | 'nameOf' | 'onDidChange'>,
   ) {
     this.disposables.add(vscode.window.registerWebviewPanelSerializer(PANELS.report, this));
     this.disposables.add(
@@ -107,7 +107,8 @@ export class ReportPanels implements vscode.WebviewPanelSerializer<unknown>, vsc
   /** @param folder of the run */
   async show(folder: string): Promise<void> {
     const text = await read(folder);
-    const title = t('Report: {0}', basename(folder));
+    const run = this.store.get(folder);
+    const title = t('Report: {0}', run ? this.store.nameOf(run) : basename(folder));
     const known = this.open.get(folder);
     if (!known) await closeUnopened(PANELS.report, title, this.open.values());
     const panel =

@@ -77,7 +77,7 @@ export class RunPanels implements vscode.WebviewPanelSerializer<RunPageState>, v
   async show(folder: string, more: { answers?: boolean } = {}): Promise<void> {
     const title = async (): Promise<string> => {
       const run = await this.store.open(folder);
-      if (run) return runTitle(run);
+      if (run) return runTitle(run, this.store.nameOf(run));
       throw inputError(t('there is no run in this folder.'), { place: folder, remedy: t('Run its recipe again.') });
     };
     const page = await this.pages.show(folder, title);
@@ -173,7 +173,7 @@ class RunPanel {
       this.store.answersOf(run.folder),
     ]);
     if (!this.channel.ready) return;
-    this.panel.title = runTitle(run);
+    this.panel.title = runTitle(run, this.store.nameOf(run));
     const has = { report, answers: answers.length > 0 };
     this.channel.post({
       type: 'snapshot',

@@ -1,5 +1,4 @@
 import type { Computing } from '../../runtime/contract/recipeWords.js';
-import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { CancellationTokenSource } from 'vscode-jsonrpc/node';
 import type { RowGrouping, RowText } from '../../runtime/contract/dataInfo.js';
@@ -248,7 +247,9 @@ class TriagePanel {
   }
 }
 
-const titleOf = (data: string): string => t('Review: {0}', basename(data));
+/** As the view of data calls it. */
+const shownName = (data: string): string => vscode.workspace.asRelativePath(data);
+const titleOf = (data: string): string => t('Review: {0}', shownName(data));
 
 const lists = (decisions: Decisions): TriageState['decisions'] => {
   const found: Record<Decision, string[]> = { exclude: [], fine: [], unsure: [] };
@@ -259,7 +260,7 @@ const lists = (decisions: Decisions): TriageState['decisions'] => {
 
 const triageState = (scan: Scan, changed: boolean, decisions: Decisions): TriageState => ({
   id: scan.data,
-  name: basename(scan.data),
+  name: shownName(scan.data),
   vector: scan.vectorName,
   summary: scanSummary(scan),
   changed,

@@ -14,6 +14,7 @@ import { runFolder, temporary, write } from './support.js';
 
 const { openInBrowser, openReport } = await import('../../extension/commands/runs.js');
 const { reportHtml, ReportPanels } = await import('../../extension/panels/reportPanel.js');
+const { RunPanels } = await import('../../extension/panels/runPanel.js');
 type Given = Parameters<typeof openReport>[0];
 
 test('a report opens only in a workspace that is trusted, and one that is missing is said to be', async (t) => {
@@ -68,6 +69,31 @@ test('an open report is that of its run: it is read again when the run has chang
   assert.equal(second!.isDisposed, false);
   store.forget(other);
   assert.equal(second!.isDisposed, true, 'without its run');
+});
+
+test('reports and pages of runs that are called alike have their folders in their titles', async (t) => {
+  const root = await temporary(t);
+  const store = new RunStore();
+  const extension = Uri.file(root) as never;
+  const reports = new ReportPanels(extension, store);
+  const pages = new RunPanels(extension, store, { onBug: assert.ifError } as never);
+  t.after(() => [reports, pages].forEach((part) => part.dispose()));
+  const named = { manifest: { name: 'a' } };
+  const folders = [await runFolder(root, 'one/a', named), await runFolder(root, 'two/a', named)];
+  for (const folder of folders) {
+    await write(join(folder, 'report.html'), 'Protection holds');
+    await store.read(folder);
+  }
+  fake.panels = [];
+  for (const folder of folders) {
+    await reports.show(folder);
+    await pages.show(folder);
+    await fake.panels.at(-1)!.request({ type: 'ready' });
+  }
+  assert.deepEqual(
+    fake.panels.map(({ title }) => title),
+    ['Report: a (one/a)', 'a (one/a), plain', 'Report: a (two/a)', 'a (two/a), plain'],
+  );
 });
 
 test('nothing in a report runs or is loaded: the policy stands before all that the file says', () => {

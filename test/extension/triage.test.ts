@@ -2,14 +2,14 @@
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Reviews } from '../../extension/data/reviews.js';
 import { scanFile, Scans } from '../../extension/data/scans.js';
 import { scanTable, tableRows } from '../../extension/data/scanTable.js';
 import { reviewFile } from '../../runtime/contract/review.js';
 import type { ScanRow } from '../../runtime/contract/scan.js';
-import { fake, Uri } from './fake/vscode.js';
+import { fake, Uri, workspace } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 import { scanResult } from '../support/scanResult.js';
 
@@ -163,12 +163,15 @@ test('while its file is gone a page stays, and with it has its rows again; where
 
 test('a page goes on where its file has another name', async (t) => {
   const { data, panel, panels, scans, events } = await opened(t, 10);
+  const { asRelativePath } = workspace;
+  t.after(() => (workspace.asRelativePath = asRelativePath));
+  workspace.asRelativePath = (path) => `data/${basename(path)}`;
   const to = join(data, '..', 'orders.jsonl');
   await rename(data, to);
   await scans.moved(data, to);
-  assert.deepEqual([panel.isDisposed, panel.title], [false, 'Review: orders.jsonl']);
+  assert.deepEqual([panel.isDisposed, panel.title], [false, 'Review: data/orders.jsonl']);
   const last = events().at(-1) as { type: string; triage?: { id: string; name: string } };
-  assert.deepEqual([last.type, last.triage?.id, last.triage?.name], ['table', to, 'orders.jsonl']);
+  assert.deepEqual([last.type, last.triage?.id, last.triage?.name], ['table', to, 'data/orders.jsonl']);
   await panels.show(to);
   assert.equal(fake.panels.length, 1, 'it is the page of the new name');
 });

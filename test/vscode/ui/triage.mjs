@@ -138,7 +138,7 @@ export default async function triage({ step, page, until, shot, command, open, c
 
   await step('renamed, a file keeps its review and its scan, and the page goes on; undone, too', async () => {
     const { exclude } = await review();
-    const tab = (name) => page.locator('.tab').filter({ hasText: `Review: ${name}` });
+    const tab = (name) => page.locator('.tab').filter({ hasText: `Review: data/${name}` });
     await renameInExplorer('data/train.jsonl', 'renamed.jsonl');
     await tab('renamed.jsonl').first().click();
     await table();
