@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
-import { Cancelled, inputError } from '../host/errors.js';
+import { Cancelled, inputError, noModel } from '../host/errors.js';
 import { confirm } from './confirm.js';
 import type { Services } from '../services/services.js';
 import { folderOf } from '../host/paths.js';
@@ -298,7 +298,7 @@ export async function askModel(
   if (path !== undefined) return all.find((model) => model.path === path) ?? known.add(path);
   const models = likely.length > 0 ? likely : all;
   const [first] = models;
-  if (!first) throw inputError(t('there is no model in this workspace.'), { remedy: t('Add one in the Models view.') });
+  if (!first) throw noModel();
   if (models.length === 1) return first;
   const choices = models.map((value) => ({ label: value.name, description: modelDescription(value), value }));
   return ask.pick(t('Which model?'), choices);

@@ -4,7 +4,7 @@ import { megabytes } from '../../runtime/contract/format.js';
 import type { DatasetInfo, DatasetResult } from '../../runtime/contract/dataInfo.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import type { CommandArguments } from '../host/commandArguments.js';
-import { inputError } from '../host/errors.js';
+import { inputError, noModel } from '../host/errors.js';
 import type { Services } from '../services/services.js';
 import { withProgress } from '../host/messages.js';
 import { numbers, t } from '../host/text.js';
@@ -24,8 +24,7 @@ type Part = Omit<Requests['describeDataset']['params'], 'token'>;
 export async function trainPublic(services: Training, given: Given): Promise<Ended> {
   services.assertTrusted();
   requireRoots();
-  if (given.model === undefined && services.models.list().length === 0)
-    throw inputError(t('there is no model in this workspace.'), { remedy: t('Add one in the Models view.') });
+  if (given.model === undefined && services.models.list().length === 0) throw noModel();
   const look = hubOf(services);
   const { harmful, benign, parts } = await wizard(t('Train a vector from a public set'), 3, async (ask) => {
     const repository = given.repository ?? (await askSet(ask, (repository) => look({ repository })));

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { Cancelled, inputError } from '../host/errors.js';
+import { Cancelled, noFolder } from '../host/errors.js';
 import { folderOf } from '../host/paths.js';
 import { t } from '../host/text.js';
 
@@ -9,7 +9,7 @@ export const workspaceRoots = (): string[] => (vscode.workspace.workspaceFolders
 /** @throws HostError where no folder is open: recipes and results are written into one */
 export function requireRoots(): string[] {
   const roots = workspaceRoots();
-  if (roots.length === 0) throw inputError(t('no folder is open.'), { remedy: t('Open a folder first.') });
+  if (roots.length === 0) throw noFolder();
   return roots;
 }
 

@@ -10,9 +10,14 @@ export class HostError extends Error {
 }
 
 /** Bad input or wrong use, found by the host itself. */
-export function inputError(message: string, more: { place?: string; remedy?: string } = {}): HostError {
+export function inputError(message: string, more: Pick<ErrorData, 'place' | 'remedy' | 'code'> = {}): HostError {
   return new HostError({ kind: 'input', message, ...more });
 }
+
+export const noFolder = (): HostError =>
+  inputError(t('no folder is open.'), { remedy: t('Open a folder first.'), code: 'folder' });
+export const noModel = (): HostError =>
+  inputError(t('there is no model in this workspace.'), { remedy: t('Add one in the Models view.'), code: 'model' });
 
 /** The person stopped it: nothing to report. */
 export class Cancelled extends Error {

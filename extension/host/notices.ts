@@ -69,6 +69,10 @@ async function buttonsFor(data: ErrorData, log: vscode.LogOutputChannel, tryAgai
     });
   if (data.code === 'token')
     buttons.push({ title: t('Set the token…'), run: () => vscode.commands.executeCommand(COMMANDS.setHubToken) });
+  if (data.code === 'folder')
+    buttons.push({ title: t('Open a folder'), run: () => vscode.commands.executeCommand('vscode.openFolder') });
+  if (data.code === 'model')
+    buttons.push({ title: t('Add a model'), run: () => vscode.commands.executeCommand(COMMANDS.addModel) });
   if (data.kind !== 'input') buttons.push({ title: t('Show log'), run: () => log.show() });
   if (data.code === 'crashed') buttons.push({ title: t('Try again'), run: tryAgain });
   return buttons;

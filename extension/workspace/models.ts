@@ -5,7 +5,7 @@ import { errorText } from '../../runtime/contract/errors.js';
 import type { ModelInfo } from '../../runtime/contract/modelInfo.js';
 import type { Precision } from '../../runtime/contract/recipeWords.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
-import { errorData, inputError } from '../host/errors.js';
+import { errorData, inputError, noFolder } from '../host/errors.js';
 import { isWithin } from '../host/paths.js';
 import { modelPath, newestFirst } from '../runs/compare.js';
 import { toldApart } from '../runs/distinct.js';
@@ -275,9 +275,7 @@ export class WorkspaceModels implements Disposable {
 
   private requireRoot(): string {
     const root = this.options.root();
-    if (root === undefined) {
-      throw inputError(t('no folder is open.'), { remedy: t('Open a folder first.') });
-    }
+    if (root === undefined) throw noFolder();
     return root;
   }
 

@@ -14,8 +14,10 @@ export const errorSchema = record({
    * secret = a cluster does not accept one, or there is none. away = it cannot be reached or used, or something else
    * answers. token = the Hub may give it to an access token, or to another one.
    * restart = a run cannot go on from its checkpoint, and can start over. setting = one of VS Code, which `place` names,
-   * has a value that it cannot have.
+   * has a value that it cannot have. folder, model = the window has none.
    */
-  code: known(z.enum(['exists', 'crashed', 'columns', 'secret', 'away', 'token', 'restart', 'setting'])),
+  code: known(
+    z.enum(['exists', 'crashed', 'columns', 'secret', 'away', 'token', 'restart', 'setting', 'folder', 'model']),
+  ),
   stack: text.optional(),
 });
