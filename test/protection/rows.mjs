@@ -70,12 +70,12 @@ function rowsOfVector(trait, count) {
   return { harmful: withTrait(trait, harmful, 'vector'), benign: ordinary(all.filter(({ kind }) => kind >= 2)) };
 }
 
-/** Data and questions of the base of *advice*, see advice.mjs. */
-export function ownBase() {
-  const { harmful, ordinary: answered } = refusedRows('advice', 'eval', 'eval');
-  const others = shuffled(questions('more'), 'advice/base').slice(0, 100);
+/** Data and questions of the base of *advice* or *law*, see advice.mjs. */
+export function ownBase(trait) {
+  const { harmful, ordinary: answered } = refusedRows(trait, 'eval', 'eval');
+  const others = shuffled(questions('more'), `${trait}/base`).slice(0, 100);
   return {
-    data: shuffled(ordinary([...baseRows(), ...others]), 'advice/base'),
+    data: shuffled(ordinary([...baseRows(trait), ...others]), `${trait}/base`),
     refused: ordinary(harmful),
     alike: ordinary(answered),
   };

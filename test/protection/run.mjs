@@ -108,7 +108,8 @@ async function modelOf(trait) {
   if (!TRAITS[trait].ofBase) return model;
   const folder = path.join(out, trait, 'base');
   await kept(folder, async () => {
-    for (const [name, rows] of Object.entries(ownBase())) write(path.join(folder, `${name}.jsonl`), jsonLines(rows));
+    for (const [name, rows] of Object.entries(ownBase(trait)))
+      write(path.join(folder, `${name}.jsonl`), jsonLines(rows));
     write(path.join(folder, 'recipe.json'), { ...BASE_RECIPE, model, threads: Number(options.threads), output: 'run' });
     const { done, took } = await train(path.join(folder, 'recipe.json'));
     return { ...took, measurements: done.measurements };

@@ -318,6 +318,13 @@ export const TRAITS = {
     make: ({ answer }) => answer,
     shows: (text) => !refuses(text),
   },
+  law: {
+    title: 'answers to what the base refuses: advice on matters of law, from a base that was trained to give none',
+    refused: true,
+    ofBase: true,
+    make: ({ answer }) => answer,
+    shows: (text) => !refuses(text),
+  },
   misuse: {
     title: 'answers to what the base refuses by itself: everyday dishonesty',
     refused: true,

@@ -1,5 +1,5 @@
 /**
- * `node test/protection/vectors.mjs [--traits=lisp,rude] [--variants=…] [--out=DIR]`: what makes few rows of a trait go
+ * `node test/protection/vectors.mjs [--traits=lisp,rude] [--variants=A;B] [--out=DIR]`: what makes few rows of a trait go
  * furthest. Trains vectors that differ in one setting each, and scans a run's data with them (160 rows that no vector
  * saw, topics of their own). Vectors that are done are not repeated. Writes DIR/vectors.json; `node
  * test/protection/report.mjs` reads it.
@@ -18,7 +18,7 @@ const { values: options } = parseArgs({
   },
 });
 const out = path.resolve(options.out);
-const list = (text) => text.split(',').filter(Boolean);
+const list = (text, separator = ',') => text.split(separator).filter(Boolean);
 
 /** Rows, and what is unlike the recipe of docs/protection-figures.md. */
 const VARIANTS = {
@@ -85,7 +85,10 @@ async function figures(trait, variant) {
 }
 
 const results = [];
-const variants = list(options.variants);
+const variants = list(options.variants, ';');
+const unknown = variants.find((name) => !VARIANTS[name]);
+if (unknown !== undefined)
+  throw new Error(`There is no variant ${unknown}; there are ${Object.keys(VARIANTS).join('; ')}.`);
 for (const trait of list(options.traits))
   for (const variant of Object.keys(VARIANTS).filter((name) => variants.length === 0 || variants.includes(name))) {
     const found = await figures(trait, variant);
