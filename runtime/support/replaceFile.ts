@@ -85,7 +85,7 @@ export const move = (from: string, to: string): Promise<void> => whileHeld(() =>
 /** Codes of file systems without links; EISDIR is what Node makes of Windows's answer on exFAT and FAT32. */
 export const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EISDIR']);
 
-/** Renames a file to a name that nobody has. @throws EEXIST where somebody has it; both files then stay */
+/** Renames a file to a name that nobody has. Where somebody has it, an error: EEXIST; both files then stay. */
 export async function moveNew(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
