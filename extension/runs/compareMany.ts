@@ -22,6 +22,7 @@ import { safeParse } from '../../runtime/contract/safeParse.js';
 import { stretchesOf } from '../../runtime/contract/smoothing.js';
 import { stateOfRun, measureOf, runTitle } from './compare.js';
 import { readingOf } from './reading.js';
+import { t } from '../host/text.js';
 import { distinctNames } from './distinct.js';
 import type { RecipeFacts } from './recipe.js';
 import { kindOf, type Run } from './run.js';
@@ -175,11 +176,11 @@ function recipeOf({ recipe, manifest }: Run, shortPath: (path: string) => string
     }
   }
   if (manifest) {
-    const short = (sha256: string): string => sha256.slice(0, 8);
-    found['model · content'] = short(manifest.model.sha256);
-    for (const [i, { sha256 }] of manifest.data.entries()) found[`data ${i + 1} · content`] = short(sha256);
-    for (const [i, { sha256 }] of manifest.vectors.entries()) found[`vector ${i + 1} · content`] = short(sha256);
-    for (const [name, { sha256 }] of Object.entries(manifest.sets ?? {})) found[`${name} · content`] = short(sha256);
+    const content = (of: string, sha256: string): void => void (found[t('{0} · content', of)] = sha256.slice(0, 8));
+    content(t('model'), manifest.model.sha256);
+    for (const [i, { sha256 }] of manifest.data.entries()) content(t('data {0}', i + 1), sha256);
+    for (const [i, { sha256 }] of manifest.vectors.entries()) content(t('vector {0}', i + 1), sha256);
+    for (const [name, { sha256 }] of Object.entries(manifest.sets ?? {})) content(name, sha256);
   }
   return found;
 }

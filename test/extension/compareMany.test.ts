@@ -10,7 +10,7 @@ import {
   showRuns,
   type ComparedRun,
 } from '../../runtime/contract/comparedRuns.js';
-import { numbersIn } from '../../runtime/contract/format.js';
+import { fill, numbersIn } from '../../runtime/contract/format.js';
 import { smoothed } from '../../runtime/contract/smoothing.js';
 import { comparedTable } from '../../runtime/contract/comparedTable.js';
 import type { DoneEvent, Measurement, RunEvent } from '../../runtime/contract/events.js';
@@ -22,6 +22,7 @@ import {
   thinned,
   titlesOf,
 } from '../../extension/runs/compareMany.js';
+import { useTranslations } from '../../extension/host/text.js';
 import { readRun } from '../../extension/runs/folder.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { runDescription, runTooltip } from '../../extension/views/labels.js';
@@ -59,6 +60,15 @@ test('recipes differ in their keys and in what their inputs held, not in where t
     ['ee', 'ee', 'edited'],
   );
   assert.equal(runs[0]!.recipe['evaluate.forbidden.file'], at('eval/forbidden.jsonl'));
+});
+
+test('what is said of the content of inputs is in the reader’s language', async (t) => {
+  const root = await temporary(t);
+  const read = (await readRun(await runFolder(root, 'a', {})))!;
+  t.after(() => useTranslations({ t: fill }, 'en'));
+  useTranslations({ t: (text, ...values) => `<${fill(text, ...values)}>`, bundle: {} }, 'de');
+  const keys = Object.keys(comparedRun(read, read.folder, same).recipe).filter((key) => key.includes('content'));
+  assert.deepEqual(keys, ['<<model> · content>', '<<data 1> · content>']);
 });
 
 const wording = { strings: COMPARISON_STRINGS, numbers: numbersIn('en') };
