@@ -50,6 +50,18 @@ describe('a page that compares runs', { skip: missing }, () => {
     await page.close();
   });
 
+  test('a long name has its line beside it, and room in the table', async () => {
+    const title = 'orders of all shops, protected by forbidden-topic and by another one';
+    const page = await open([sweep(0, { title }), sweep(1)]);
+    const boxes = await page.page.evaluate(() => {
+      const box = (selector: string): DOMRect => document.querySelector(selector)!.getBoundingClientRect();
+      return { line: box('.runs li svg'), name: box('.runs li vscode-checkbox'), row: box('.compared tbody th') };
+    }, undefined);
+    assert.ok(boxes.line.bottom > boxes.name.top && boxes.line.right <= boxes.name.left, 'beside it');
+    assert.ok(boxes.row.width >= 150, `${boxes.row.width} pixels for its name`);
+    await page.close();
+  });
+
   test('the smoothing is written and read out in the language of the page', async () => {
     const page = await openCompared(browser, [sweep(0), sweep(1)], 'dark', wide, 'de');
     const slider = page.page.locator('input[type=range]');

@@ -51,8 +51,7 @@ export class Legend {
           focusin: () => this.actions.highlight(run.id),
           focusout: () => this.actions.highlight(undefined),
         },
-        swatch(lookOf(index, theme)),
-        box.element,
+        el('span', { class: 'line' }, swatch(lookOf(index, theme)), box.element),
         el('span', { class: `brief ${view.tone}` }, [view.mark, view.brief].filter(Boolean).join(' ')),
         button('↗', 'icon', { label: fill(s.openRun, run.title), title: fill(s.openRun, run.title) }, () =>
           this.actions.open(run.id),
