@@ -1,13 +1,10 @@
 /** Runs a recipe, the same for the child process and the command line. */
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { endJobs, openCluster, stopJobs, type Cluster } from '../cluster/cluster.js';
 import type { Patience } from '../cluster/follow.js';
 import { supported } from '../cluster/supported.js';
 import { openContext, scratchFolder } from '../context/context.js';
 import { openScratch } from '../data/scratch.js';
-import { hubAdapters } from '../adapters/hubAdapters.js';
-import { estimateText, remedyText } from '../contract/estimate.js';
-import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import { recorder } from '../estimate/recorder.js';
 import { Cancelled, HumanError } from '../support/errors.js';
 import type { AskEditor } from '../evaluation/judges/editor.js';
@@ -21,17 +18,14 @@ import { sha256Copies, sha256Weights } from '../models/weights/hashes.js';
 import type { SweepValues } from '../contract/sweep.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
 import { resumedFrom, type Manifest } from '../contract/manifest.js';
-import type { Recipe, RunRecipe } from '../contract/recipe.js';
+import type { RunRecipe } from '../contract/recipe.js';
 import { recomputes } from '../contract/recipeTraining.js';
-import type { DeviceChoice } from '../contract/recipeWords.js';
-import { readRecipe, type RecipeFile } from '../recipes/reading/readRecipe.js';
-import { recipeInputs } from '../contract/recipeInputs.js';
-import { isSameCheckpoint, openCheckpoint, type Checkpoint } from '../runs/checkpoint.js';
+import { readRecipe } from '../recipes/reading/readRecipe.js';
+import { isSameCheckpoint, openCheckpoint } from '../runs/checkpoint.js';
 import { withRemedy } from '../runs/resuming.js';
 import {
   dependenciesOf,
   digestOf,
-  machineChanges,
   machineOf,
   requireAsBegun,
   requireSame,
@@ -39,42 +33,24 @@ import {
 } from '../recipes/training/dependencies.js';
 import { fineTuneRun } from '../recipes/fineTune/fineTuneRun.js';
 import { requireWatched, watchAction } from '../recipes/protection/harmfulLoss.js';
-import { plain } from './estimate.js';
+import { expectation, planned, type Given, type Planned, type PlanOptions } from './plannedRun.js';
 import { withoutGpu } from './withoutGpu.js';
-import { warnOfContext, warnOfRevisions } from './runWarnings.js';
+import { warnOfContext, warnOfMachine, warnOfRevisions } from './runWarnings.js';
 import { secretsFrom } from './secrets.js';
 import type { Shared } from './sweepShared.js';
 import type { Ending, Job } from '../recipes/training/job.js';
-import {
-  changedMeanwhile,
-  finishReplacement,
-  lostBy,
-  plainOutput,
-  planOutput,
-  requireAsPlanned,
-  runFiles,
-  type OutputOptions,
-} from '../runs/output.js';
-import { requireFree } from '../runs/owner.js';
+import { changedMeanwhile, finishReplacement, requireAsPlanned, runFiles } from '../runs/output.js';
 import { openRunFolder, stepsMade, type RunFolder } from '../runs/runFolder.js';
 import { trainSecurityVector } from '../recipes/securityVector/securityVector.js';
 import { writeReport } from '../evaluation/report/runReport.js';
 
-export interface RunOptions extends OutputOptions {
-  /** Run folder, instead of the recipe's. */
-  readonly output?: string;
-  /** Instead of the recipe's. */
-  readonly device?: DeviceChoice;
-  /** Of the Hub, for adapters that are named by it. Default: the environment's. */
-  readonly token?: string;
+export interface RunOptions extends PlanOptions {
   /** Of a cluster and of judges, by `secretKey`. Default: the environment's. */
   readonly secrets?: Readonly<Record<string, string>>;
   /** How long is waited for a cluster. */
   readonly patience?: Patience;
   /** Asks a language model of the editor, for judges that are one. */
   readonly askEditor?: AskEditor;
-  readonly signal: AbortSignal;
-  readonly onEvent: (event: RunEvent) => void;
   /** The folder was taken, and nothing in it is changed yet. */
   readonly onTaken?: () => Promise<void>;
   /** Of a point of a sweep: its values, what it depends on, and what it has in common with the others. */
@@ -87,9 +63,6 @@ export interface RunOptions extends OutputOptions {
   readonly reason?: string;
 }
 
-/** Inputs that may be named by the Hub. */
-const ADAPTERS = ['vector', 'adapter', 'start'] as const;
-
 /** The recipe of a file, run. @throws HumanError for a sweep, which is many runs */
 export async function runRecipe(recipeFile: string, options: RunOptions): Promise<DoneEvent> {
   const { recipe, ...given } = await readRecipe(recipeFile);
@@ -101,35 +74,7 @@ export async function runRecipe(recipeFile: string, options: RunOptions): Promis
   return runOne({ ...given, recipe }, options);
 }
 
-type Given = Pick<RecipeFile, 'path' | 'file'> & { recipe: RunRecipe };
-type Planned = Awaited<ReturnType<typeof planned>>;
 type Opened = Awaited<ReturnType<typeof opened>>;
-
-/** Where inputs are and the run may write, and what it is expected to take. @throws HumanError if it does not fit */
-async function planned({ recipe, path: local, file }: Given, options: RunOptions) {
-  const began = performance.now();
-  const started = new Date().toISOString();
-  const { token, signal, onEvent } = options;
-  const progress = (message: string, share?: number): void =>
-    onEvent({ kind: 'state', state: 'preparing', message, progress: share });
-  const hub = await hubAdapters(
-    ADAPTERS.flatMap((role) => recipeInputs(recipe, role).map((input) => input.path)),
-    { token, signal, onProgress: progress, onLog: (_, message) => progress(message) },
-  );
-  const path = (written: string): string => hub.get(written)?.folder ?? local(written);
-  const output = await plainOutput(resolve(options.output ?? path(recipe.output)));
-  const inputs = recipeInputs(recipe).map(({ key, path: relative }) => ({ key, path: path(relative) }));
-  await requireFree(output);
-  const plan = await planOutput(output, [{ key: '', path: file }, ...inputs], options);
-  // The folder is taken, and this checked again, when the inputs have been read, which may take a while.
-  await requireFree(plan.folder);
-  const estimate = await expectedOf(recipe, path, options);
-  const expected = options.resume ? undefined : estimate;
-  if (expected && !expected.fits) throw doesNotFit(expected, file);
-  const lost = options.resume ? undefined : lostBy(plan);
-  if (lost) progress(`starting over without ${await shownLoss(lost, plan.folder)}`);
-  return { began, started, progress, hub, path, plan, estimate, expected };
-}
 
 /** The model, and what is known of the run before it begins. */
 async function opened({ recipe, file }: Given, { started, progress, path, plan }: Planned, options: RunOptions) {
@@ -330,53 +275,6 @@ async function runOn(given: Given, options: RunOptions): Promise<DoneEvent> {
     context.scratch.close();
     await folder.release();
   }
-}
-
-/** What is wrong with the inputs is not told here: the run reads them all. */
-async function expectedOf(
-  recipe: Recipe,
-  path: (written: string) => string,
-  { device, signal }: RunOptions,
-): Promise<Expected | undefined> {
-  if (!isTraining(recipe) || recipe.on) return undefined;
-  try {
-    return await estimateTraining(recipe, { path, device, signal });
-  } catch (error) {
-    if (signal.aborted) throw new Cancelled();
-    if (error instanceof HumanError) return undefined;
-    throw error;
-  }
-}
-
-const expectation = (expected: Expected): RunEvent => ({
-  kind: 'state',
-  state: 'preparing',
-  message: `expected: ${estimateText(expected)}`,
-  estimate: plain(expected),
-});
-
-function doesNotFit(expected: Expected, file: string): HumanError {
-  const { remedy } = expected;
-  return new HumanError(`the run ${estimateText({ ...expected, remedy: undefined })}.`, {
-    place: remedy ? `${basename(file)} ${remedy.key}` : basename(file),
-    remedy: remedy
-      ? `Use ${remedyText(remedy)}. SECURITY_VECTORS_MEMORY_GB sets another limit.`
-      : 'Use a smaller model, or a machine with more memory. SECURITY_VECTORS_MEMORY_GB sets another limit.',
-  });
-}
-
-const shownLoss = async ({ name, started }: Manifest, folder: string): Promise<string> =>
-  `the run "${name}" of ${started}, which had come to step ${await stepsMade(folder)}, and its checkpoint`;
-
-/** Another device or processor rounds differently. */
-async function warnOfMachine({ facts }: Checkpoint, { machine, folder, emit }: Job<Recipe>): Promise<void> {
-  const others = machineChanges(facts.machine, machine);
-  if (others.length === 0) return;
-  await emit({
-    kind: 'warning',
-    message: `the run is resumed on another machine or device than it started on (${others.join(', ')}): its result will differ in the last digits from that of a run that was not stopped.`,
-    place: folder.path,
-  });
 }
 
 /** The recipe's own work, then what every training owes: the base's bytes are unchanged. */

@@ -1,0 +1,97 @@
+/** What is settled of a run before its model is opened: where its inputs are, where it may write, what it is to take. */
+import { basename, resolve } from 'node:path';
+import { hubAdapters } from '../adapters/hubAdapters.js';
+import { estimateText, remedyText } from '../contract/estimate.js';
+import type { RunEvent } from '../contract/events.js';
+import { isTraining } from '../contract/kinds.js';
+import type { Manifest } from '../contract/manifest.js';
+import type { Recipe, RunRecipe } from '../contract/recipe.js';
+import { recipeInputs } from '../contract/recipeInputs.js';
+import type { DeviceChoice } from '../contract/recipeWords.js';
+import { estimateTraining, type Expected } from '../estimate/estimate.js';
+import type { RecipeFile } from '../recipes/reading/readRecipe.js';
+import { lostBy, plainOutput, planOutput, type OutputOptions } from '../runs/output.js';
+import { requireFree } from '../runs/owner.js';
+import { stepsMade } from '../runs/runFolder.js';
+import { Cancelled, HumanError } from '../support/errors.js';
+import { plain } from './estimate.js';
+
+export interface PlanOptions extends OutputOptions {
+  /** Run folder, instead of the recipe's. */
+  readonly output?: string;
+  /** Instead of the recipe's. */
+  readonly device?: DeviceChoice;
+  /** Of the Hub, for adapters that are named by it. Default: the environment's. */
+  readonly token?: string;
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: RunEvent) => void;
+}
+
+/** Inputs that may be named by the Hub. */
+const ADAPTERS = ['vector', 'adapter', 'start'] as const;
+
+export type Given = Pick<RecipeFile, 'path' | 'file'> & { recipe: RunRecipe };
+export type Planned = Awaited<ReturnType<typeof planned>>;
+
+/** Where inputs are and the run may write, and what it is expected to take. @throws HumanError if it does not fit */
+export async function planned({ recipe, path: local, file }: Given, options: PlanOptions) {
+  const began = performance.now();
+  const started = new Date().toISOString();
+  const { token, signal, onEvent } = options;
+  const progress = (message: string, share?: number): void =>
+    onEvent({ kind: 'state', state: 'preparing', message, progress: share });
+  const hub = await hubAdapters(
+    ADAPTERS.flatMap((role) => recipeInputs(recipe, role).map((input) => input.path)),
+    { token, signal, onProgress: progress, onLog: (_, message) => progress(message) },
+  );
+  const path = (written: string): string => hub.get(written)?.folder ?? local(written);
+  const output = await plainOutput(resolve(options.output ?? path(recipe.output)));
+  const inputs = recipeInputs(recipe).map(({ key, path: relative }) => ({ key, path: path(relative) }));
+  await requireFree(output);
+  const plan = await planOutput(output, [{ key: '', path: file }, ...inputs], options);
+  // The folder is taken, and this checked again, when the inputs have been read, which may take a while.
+  await requireFree(plan.folder);
+  const estimate = await expectedOf(recipe, path, options);
+  const expected = options.resume ? undefined : estimate;
+  if (expected && !expected.fits) throw doesNotFit(expected, file);
+  const lost = options.resume ? undefined : lostBy(plan);
+  if (lost) progress(`starting over without ${await shownLoss(lost, plan.folder)}`);
+  return { began, started, progress, hub, path, plan, estimate, expected };
+}
+
+/** What is wrong with the inputs is not told here: the run reads them all. */
+async function expectedOf(
+  recipe: Recipe,
+  path: (written: string) => string,
+  { device, signal }: PlanOptions,
+): Promise<Expected | undefined> {
+  if (!isTraining(recipe) || recipe.on) return undefined;
+  try {
+    return await estimateTraining(recipe, { path, device, signal });
+  } catch (error) {
+    if (signal.aborted) throw new Cancelled();
+    if (error instanceof HumanError) return undefined;
+    throw error;
+  }
+}
+
+/** How it is told. */
+export const expectation = (expected: Expected): RunEvent => ({
+  kind: 'state',
+  state: 'preparing',
+  message: `expected: ${estimateText(expected)}`,
+  estimate: plain(expected),
+});
+
+function doesNotFit(expected: Expected, file: string): HumanError {
+  const { remedy } = expected;
+  return new HumanError(`the run ${estimateText({ ...expected, remedy: undefined })}.`, {
+    place: remedy ? `${basename(file)} ${remedy.key}` : basename(file),
+    remedy: remedy
+      ? `Use ${remedyText(remedy)}. SECURITY_VECTORS_MEMORY_GB sets another limit.`
+      : 'Use a smaller model, or a machine with more memory. SECURITY_VECTORS_MEMORY_GB sets another limit.',
+  });
+}
+
+const shownLoss = async ({ name, started }: Manifest, folder: string): Promise<string> =>
+  `the run "${name}" of ${started}, which had come to step ${await stepsMade(folder)}, and its checkpoint`;
