@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { errorText } from '../../runtime/contract/errors.js';
 import { isLogFile } from '../../runtime/contract/runFiles.js';
 import type { DataInfo } from '../../runtime/contract/dataInfo.js';
+import { Turns } from '../../runtime/contract/turns.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { errorData, inputError } from '../host/errors.js';
 import { editorPath } from '../host/paths.js';
@@ -119,7 +120,7 @@ export class DataInspector implements Disposable {
   private waiting = new Map<string, { again: boolean }>();
   /** Files that are counted whatever their size. */
   private readonly wanted = new Set<string>();
-  private queue: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
   private readonly changes = new Emitter<string>();
   /** Fires with the file that was counted, or is to be. */
   readonly onDidChange = this.changes.event;
@@ -168,7 +169,7 @@ export class DataInspector implements Disposable {
     if (this.known.get(file)?.variant === variant && !again) return;
     const own = { again: false };
     this.waiting.set(file, own);
-    this.queue = this.queue.then(async () => {
+    void this.turns.take(async () => {
       own.again = false;
       const before = this.known.get(file);
       try {

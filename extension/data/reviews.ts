@@ -13,7 +13,7 @@ import { Emitter, type Disposable } from '../host/disposable.js';
 import { HostError } from '../host/errors.js';
 import { changeFile, replaceFile } from '../host/state.js';
 import { numbers, t } from '../host/text.js';
-import { Turns } from '../host/turns.js';
+import { Turns } from '../../runtime/contract/turns.js';
 import { Problems } from './problems.js';
 
 /**

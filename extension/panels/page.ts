@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { PANELS } from '../host/contributions.js';
 import type { Disposable } from '../host/disposable.js';
-import { Turns } from '../host/turns.js';
+import { Turns } from '../../runtime/contract/turns.js';
 import { newNonce, pageHtml } from './html.js';
 
 type PageName = 'run' | 'chat' | 'triage' | 'compare';

@@ -10,7 +10,7 @@ import { PANELS } from '../host/contributions.js';
 import { Disposables } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
-import { Turns } from '../host/turns.js';
+import { Turns } from '../../runtime/contract/turns.js';
 import type { RunStore } from '../runs/store.js';
 import { newNonce } from './html.js';
 import { closeUnopened } from './page.js';

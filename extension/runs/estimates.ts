@@ -6,6 +6,7 @@ import {
   type EstimateStrings,
 } from '../../runtime/contract/estimate.js';
 import type { Wording } from '../../runtime/contract/format.js';
+import { Turns } from '../../runtime/contract/turns.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { translated } from '../host/strings.js';
 import { numbers } from '../host/text.js';
@@ -31,7 +32,7 @@ export class Estimates implements Disposable {
   private known = new Map<string, { key: string; estimate: Estimate | null }>();
   private wanted = new Map<string, string>();
   private version = 0;
-  private queue: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
   private readonly changes = new Emitter<string>();
   /** Fires with the recipe whose estimate has come. */
   readonly onDidChange = this.changes.event;
@@ -48,7 +49,7 @@ export class Estimates implements Disposable {
     const known = this.known.get(recipe);
     if (known?.key !== key && this.wanted.get(recipe) !== key && this.mayAsk()) {
       this.wanted.set(recipe, key);
-      this.queue = this.queue.then(() => this.answer(recipe, text, key));
+      void this.turns.take(() => this.answer(recipe, text, key));
     }
     return known?.estimate ? expectation(known.estimate) : undefined;
   }

@@ -1,5 +1,5 @@
 /** What people say of answers, on its way into the runs that gave them. */
-import { Turns } from '../host/turns.js';
+import { Turns } from '../../runtime/contract/turns.js';
 import type { LabelledAnswer } from '../../runtime/contract/labels.js';
 
 /**

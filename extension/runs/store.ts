@@ -4,7 +4,7 @@ import { lastStart } from '../../runtime/contract/manifest.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 import { now as monotonic } from '../host/clock.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
-import { Turns } from '../host/turns.js';
+import { Turns } from '../../runtime/contract/turns.js';
 import { latestAnswers, type SampleEvent } from '../../runtime/contract/answers.js';
 import { newestFirst } from './compare.js';
 import { distinctNames } from './distinct.js';

@@ -15,7 +15,7 @@ import { debounce, Disposables } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
 import { translated } from '../host/strings.js';
 import { t, textLanguage } from '../host/text.js';
-import { Turns } from '../host/turns.js';
+import { Turns } from '../../runtime/contract/turns.js';
 import { PageChannel } from '../panels/channel.js';
 import { fillPage } from '../panels/page.js';
 import { TRAINING_REQUEST } from '../panels/requests.js';

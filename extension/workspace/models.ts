@@ -11,7 +11,7 @@ import { modelPath, newestFirst } from '../runs/compare.js';
 import { toldApart } from '../runs/distinct.js';
 import { isRunning, type Run } from '../runs/run.js';
 import { t } from '../host/text.js';
-import { Turns } from '../host/turns.js';
+import { Turns } from '../../runtime/contract/turns.js';
 import { adapterFacts, type AdapterFacts } from '../runs/adapterFiles.js';
 import { Problems } from '../data/problems.js';
 import {

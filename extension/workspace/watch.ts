@@ -6,7 +6,7 @@ import { DATA_GLOB, ignoredOutputs, isDataFile, isListOfObjects, MAX_SHOWN } fro
 import { exists, readText } from '../host/checkedFile.js';
 import { debounce, Disposables, Emitter } from '../host/disposable.js';
 import { isWithin } from '../host/paths.js';
-import { Turns } from '../host/turns.js';
+import { Turns } from '../../runtime/contract/turns.js';
 import { isRunning, type Run } from '../runs/run.js';
 import { isRecipesFolder } from '../runs/recipe.js';
 import type { RunStore } from '../runs/store.js';

@@ -6,6 +6,7 @@ import type { RunEvent } from '../contract/events.js';
 import type { JudgeFacts } from '../contract/manifest.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { valuesText, type SweepPoint } from '../contract/sweep.js';
+import { Turns } from '../contract/turns.js';
 import type { Judge, Opinion } from '../evaluation/judges/judge.js';
 import { warningsOf } from '../evaluation/judges/panel.js';
 import { readManifest } from '../runs/output.js';
@@ -132,16 +133,14 @@ function titled(event: RunEvent, title: string, whole: (share: number) => number
 }
 
 /** Of one process they are written one after the other. */
-let tables: Promise<unknown> = Promise.resolve();
+const tables = new Turns();
 
 /** Writes the line of a point in the table of its sweep anew, after `work` on the point, however that ends. */
 export async function tableAfter<T>(point: string, { onEvent }: Reporter, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } finally {
-    const written = tables.then(() => writeLine(point, onEvent));
-    tables = written.catch(() => undefined);
-    await written;
+    await tables.take(() => writeLine(point, onEvent));
   }
 }
 
