@@ -6,13 +6,15 @@ import { initialise, plainLayout } from '../../runtime/adapters/sites.js';
 import type { BatchSize } from '../../runtime/contract/recipeTraining.js';
 import { sum } from '../../runtime/contract/sum.js';
 import type { Example } from '../../runtime/data/examples.js';
-import { openBackend } from '../../runtime/device/session.js';
+import type { Probes } from '../../runtime/contract/events.js';
+import { openBackend, zeros, type Tensor } from '../../runtime/device/session.js';
 import { openLearner } from '../../runtime/learner/learner.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
-import { linearLayers } from '../../runtime/models/decoder/spec.js';
+import { linearLayers, parameters } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openOptimizer } from '../../runtime/optim/optimizer.js';
 import { measureProbes } from '../../runtime/recipes/fineTune/probes.js';
+import { baseTensors } from '../../runtime/recipes/training/fullModel.js';
 import { ADAMW } from '../../runtime/recipes/training/shortTraining.js';
 import { random } from '../../runtime/support/random.js';
 import { loadReference } from '../support/reference.js';
@@ -63,6 +65,48 @@ test('probes go in micro-batches as training has them, and are the same', async 
         assert.ok(Math.abs(found - value) < 1e-5 * Math.abs(value), `${name}: ${found}, ${value}`);
       }
   }
+  await optimizer.dispose();
+  await learner.dispose();
+});
+
+test('gradients of the probes take the place of those of the step before, and are freed at once', async () => {
+  const rng = random('probes');
+  const model = await loadReference('llama');
+  const spec = decoderSpec(model.config);
+  const backend = await openBackend('cpu', 1);
+  const tensors = await baseTensors(model, spec);
+  const names = [...parameters(spec).keys()];
+  const learner = openLearner({ backend, spec, model, adapters: [], trainable: names, weightsAsInputs: true });
+  const optimizer = openOptimizer(backend, { ...ADAMW, learningRate: 0, schedule: 'constant', warmupSteps: 0 });
+  const rows = (): Example[] =>
+    Array.from({ length: 3 }, () => {
+      const ids = Array.from({ length: 9 }, () => rng.int(spec.vocabSize));
+      return { ids, labels: ids } as unknown as Example;
+    });
+  const [harmful, benign] = [rows(), rows()];
+  const made: ArrayBufferLike[] = [];
+  const measured = (over?: readonly Tensor[]): Promise<Probes> =>
+    measureProbes({
+      ...{ optimizer, backend, harmful, benign, over, batch: { rows: 2 }, off: {} },
+      parameters: () => Object.fromEntries(names.map((name, i) => [name, tensors[i]!])),
+      learner: {
+        ...learner,
+        async gradients(...given) {
+          const result = await learner.gradients(...given);
+          for (const { data } of result.gradients) made.push((data as Float32Array).buffer);
+          return result;
+        },
+      },
+    });
+  const alone = await measured();
+  assert.equal(new Set(made).size, names.length, 'one set of them');
+  assert.ok(made.every(({ byteLength }) => byteLength === 0));
+  made.length = 0;
+  const old = tensors.map(({ dims }) => zeros(dims));
+  const places = old.map(({ data }) => (data as Float32Array).buffer);
+  assert.deepEqual(await measured(old), alone);
+  assert.deepEqual(new Set(made), new Set(places));
+  assert.ok(places.every(({ byteLength }) => byteLength === 0));
   await optimizer.dispose();
   await learner.dispose();
 });

@@ -56,7 +56,7 @@ export async function fineTuneHere(job: Job<FinetuneRecipe>, planned: PlannedTra
     ...planned,
     learner,
     optimizer,
-    probe: () =>
+    probe: (over) =>
       measureProbes({
         learner,
         optimizer,
@@ -67,6 +67,7 @@ export async function fineTuneHere(job: Job<FinetuneRecipe>, planned: PlannedTra
         off,
         batch: job.recipe.batch,
         on: vectors.length > 0 ? on : undefined,
+        over,
       }),
     probeRows: probes.rows,
     harmfulLoss: async () => judged.lossOf(await lossesOf(learner, parameters(), judged.examples, off)),

@@ -5,13 +5,13 @@ import type { BatchSize } from '../../contract/recipeTraining.js';
 import { meanPerToken, rowsOf, tokenCount } from '../../learner/rows.js';
 import type { Learner } from '../../learner/learner.js';
 import { batchesOf } from '../../learner/packing.js';
-import type { Backend, Feeds } from '../../device/session.js';
+import type { Backend, Feeds, Tensor } from '../../device/session.js';
 import { summed } from '../training/summed.js';
 
 interface ProbeOptions {
   readonly learner: Learner;
   readonly optimizer: Pick<Optimizer, 'norm'>;
-  readonly backend: Pick<Backend, 'release'>;
+  readonly backend: Pick<Backend, 'free' | 'release'>;
   readonly parameters: () => Feeds;
   readonly harmful: readonly Example[];
   readonly benign: readonly Example[];
@@ -20,6 +20,8 @@ interface ProbeOptions {
   /** Factors on the adapters as training sees them and, where there are vectors, with these on. */
   readonly off: Record<string, number>;
   readonly on?: Record<string, number>;
+  /** Gradients that nobody reads any more: those of the probes take their place, and none of them stay. */
+  readonly over?: readonly Tensor[];
 }
 
 /** Mean loss in nats per supervised token, and the L2 norm of its gradient. */
@@ -42,24 +44,31 @@ export const probesOf = (of: Partial<Record<`${'harmful' | 'benign'}${'Off' | 'O
 
 /** The mechanism, measured: loss and gradient norm on harmful and benign rows, with the vectors and without. */
 export async function measureProbes(options: ProbeOptions): Promise<Probes> {
-  const { harmful, benign, off, on } = options;
-  const harmfulOff = await measure(options, harmful, off);
-  const benignOff = await measure(options, benign, off);
-  const harmfulOn = on && (await measure(options, harmful, on));
-  const benignOn = on && (await measure(options, benign, on));
+  const { harmful, benign, off, on, backend } = options;
+  let last: Tensor[] | undefined;
+  const measured = async (examples: readonly Example[], scales: Record<string, number>): Promise<Probe | undefined> => {
+    if (examples.length === 0) return undefined;
+    for (const gradient of last ?? []) backend.release(gradient);
+    const { gradients, ...probe } = await measure(options, examples, scales, last ?? options.over);
+    last = gradients;
+    return probe;
+  };
+  const harmfulOff = await measured(harmful, off);
+  const benignOff = await measured(benign, off);
+  const harmfulOn = on && (await measured(harmful, on));
+  const benignOn = on && (await measured(benign, on));
+  // Of a full training they are as large as the model, and the garbage collector would come late.
+  if (last) backend.free(last);
   return probesOf({ harmfulOff, benignOff, harmfulOn, benignOn });
 }
 
-/** Undefined without rows. */
 async function measure(
-  { learner, optimizer, backend, parameters, batch }: ProbeOptions,
+  { learner, optimizer, parameters, batch }: ProbeOptions,
   examples: readonly Example[],
   scales: Record<string, number>,
-): Promise<Probe | undefined> {
-  if (examples.length === 0) return undefined;
+  over: readonly Tensor[] | undefined,
+): Promise<Probe & { gradients: Tensor[] }> {
   const batches = batchesOf(rowsOf(examples, scales, 1 / tokenCount(examples)), batch);
-  const { rows: losses, gradients } = await summed(learner, batches, parameters());
-  const norm = await optimizer.norm(gradients);
-  for (const gradient of gradients) backend.release(gradient);
-  return { loss: meanPerToken(losses), norm };
+  const { rows: losses, gradients } = await summed(learner, batches, parameters(), over);
+  return { loss: meanPerToken(losses), norm: await optimizer.norm(gradients), gradients };
 }

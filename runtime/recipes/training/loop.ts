@@ -46,8 +46,11 @@ export interface LoopOptions {
   readonly harmfulLoss?: () => Promise<HarmfulLoss | undefined>;
   /** Ends training, perhaps with an earlier state, when it returns true for what was measured. */
   readonly watch?: (loss: HarmfulLoss) => Promise<boolean>;
-  /** Measures the probe rows: before step 1, every `evaluateEvery` steps, and at the end. */
-  readonly probe: () => Promise<Probes | undefined>;
+  /**
+   * Measures the probe rows: before step 1, every `evaluateEvery` steps, and at the end.
+   * @param over gradients that nobody reads any more: those of the probes may take their place
+   */
+  readonly probe: (over?: readonly Tensor[]) => Promise<Probes | undefined>;
   /** Which rows these are. */
   readonly probeRows?: ProbeRows;
   /** Hears of them, while the state is the one that was measured. Ends training when it returns true. */
@@ -76,12 +79,13 @@ export async function trainingLoop(job: Job<TrainingRecipe>, options: LoopOption
 
   /** Whether training ends here. */
   const measure = async (): Promise<boolean> => {
+    const over = old;
     old = undefined;
-    const [probes, harmfulLoss] = [await options.probe(), await options.harmfulLoss?.()];
+    const [probes, harmfulLoss] = [await options.probe(over), await options.harmfulLoss?.()];
     if (probes ?? harmfulLoss)
       await emit(evaluationEvent(state.step, { probes, probeRows: options.probeRows, harmfulLoss }));
-    const over = (probes && (await options.probed?.(probes))) ?? false;
-    return ((harmfulLoss && (await options.watch?.(harmfulLoss))) ?? false) || over;
+    const isOver = (probes && (await options.probed?.(probes))) ?? false;
+    return ((harmfulLoss && (await options.watch?.(harmfulLoss))) ?? false) || isOver;
   };
 
   if (state.step === 0 && !ended) {
