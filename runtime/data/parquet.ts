@@ -5,7 +5,7 @@ import { HumanError } from '../support/errors.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { requireColumns } from './columns.js';
 import { checkColumns, checkFooter, checkMetadata } from './parquetCheck.js';
-import { checkPages, DECOMPRESSORS } from './parquetPages.js';
+import { checkPages, DECOMPRESSORS, LargeGroup } from './parquetPages.js';
 import type { RawRow } from './rawRow.js';
 import type { RowOptions } from './rows.js';
 import { FIELDS, formatsOfTable } from './schemas.js';
@@ -40,13 +40,12 @@ export async function* parquetRows(
   let start = 0;
   for (const group of metadata.row_groups) {
     const count = Number(group.num_rows);
-    if (Number(group.total_byte_size) > MAX_GROUP_BYTES)
-      throw new HumanError('a row group is larger than 1 GB.', {
-        place: `${file}:${start + 1}`,
-        remedy: 'Write the file with smaller row groups.',
-      });
+    // Some writers end a file with one, in which no column has a place.
+    if (count === 0) continue;
+    const place = `${file}:${start + 1}`;
     const rowEnd = Math.min(start + count, limit);
     const read = async (): Promise<Record<string, unknown>[]> => {
+      if (Number(group.total_byte_size) > MAX_GROUP_BYTES) throw new LargeGroup('a row group is larger than 1 GB');
       const slice = async (from: number, to: number): Promise<ArrayBuffer> => buffer.slice(from, to);
       for (const { meta, path } of checkColumns(group, tree))
         if (columns.includes(meta.path_in_schema[0]))
@@ -61,7 +60,9 @@ export async function* parquetRows(
       });
     };
     const rows = await read().catch((error: unknown) => {
-      throw failed(error);
+      if (!(error instanceof LargeGroup)) throw failed(error);
+      const remedy = 'Write the file with smaller row groups.';
+      throw new HumanError(`${error.message}.`, { place, remedy, cause: error });
     });
     for (const [i, value] of rows.entries())
       yield { row: start + i, line: start + i + 1, value: plainObject(value), names };

@@ -14,6 +14,10 @@ type Slice = (start: number, end: number) => Promise<ArrayBuffer>;
 /** Values of a column in a row group: they are in memory at once, with two levels each. */
 const MAX_VALUES = 2 ** 23;
 const MAX_ROWS = 2 ** 21;
+
+/** A row group that is too large to be in memory at once. */
+export class LargeGroup extends Error {}
+
 /** Pages have a megabyte by default. */
 const MAX_PAGE_BYTES = 2 ** 27;
 /** How much larger than its bytes a page's content can be; the other codecs know no limit. */
@@ -45,13 +49,14 @@ interface Column {
  * The pages of one column of a row group: inside the file, no larger and with no more values than their bytes can hold.
  * `path` leads from the schema's root to the column.
  * @throws Error saying what is wrong.
+ * @throws LargeGroup
  */
 export async function checkPages(
   { meta, path, rows }: { meta: ColumnMetaData; path: readonly SchemaTree[]; rows: number },
   fileBytes: number,
   slice: Slice,
 ): Promise<void> {
-  if (rows > MAX_ROWS) throw new Error(`a row group has ${rows} rows; at most ${MAX_ROWS} are read at once`);
+  if (rows > MAX_ROWS) throw new LargeGroup(`a row group has ${rows} rows; at most ${MAX_ROWS} are read at once`);
   const start = Number(meta.dictionary_page_offset || meta.data_page_offset);
   const end = start + Number(meta.total_compressed_size);
   if (!(start >= 4 && end > start && end <= fileBytes)) throw new Error('a column lies outside the file');
@@ -67,7 +72,7 @@ export async function checkPages(
   while (reader.at < reader.view.byteLength - 1) {
     const header = readStruct(reader);
     values += checkPage(header, column, reader);
-    if (values > MAX_VALUES) throw new Error(`a row group has more than ${MAX_VALUES} values in a column`);
+    if (values > MAX_VALUES) throw new LargeGroup(`a row group has more than ${MAX_VALUES} values in a column`);
   }
   if (values < rows || values !== Number(meta.num_values)) throw new Error('a column has fewer values than rows');
 }

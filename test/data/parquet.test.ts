@@ -1,0 +1,27 @@
+/** Row groups of Parquet files: without rows, and with more than are read at once. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readRows } from '../../runtime/data/rows.js';
+
+const FIXTURES = join(import.meta.dirname, '../fixtures/data');
+
+async function read(name: string): Promise<unknown[]> {
+  const rows: unknown[] = [];
+  for await (const row of readRows(join(FIXTURES, name))) rows.push('value' in row ? [row.line, row.value] : row);
+  return rows;
+}
+
+test('a row group without rows is none', async () => {
+  const row = (line: number, text: string): unknown => [line, { prompt: text, completion: text }];
+  assert.deepEqual(await read('empty.parquet'), [row(1, 'a'), row(2, 'b'), row(3, 'c')]);
+});
+
+test('of a row group that is too large it is said that smaller ones are read, not that the file is damaged', async () => {
+  await assert.rejects(read('tall.parquet'), {
+    name: 'HumanError',
+    message: 'a row group has 2097154 rows; at most 2097152 are read at once.',
+    place: `${join(FIXTURES, 'tall.parquet')}:1`,
+    remedy: 'Write the file with smaller row groups.',
+  });
+});
