@@ -101,7 +101,7 @@ export function parseJson(text: string): Parsed {
   const { value, fault } = parseJsonc(text);
   if (!fault) return { value };
   if (fault.code === 'TooDeep') return { value, fault: { line: fault.line, message: depthMessage(), deep: true } };
-  return { value, fault: { line: fault.line, message: t('this is not JSON: {0}.', fault.code) } };
+  return { value, fault: { line: fault.line, message: t('this is not JSON: {0}.', fault.words) } };
 }
 
 const depthMessage = (): string => t('lists and objects are nested more than {0} deep.', MAX_DEPTH);

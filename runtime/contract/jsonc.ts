@@ -16,11 +16,18 @@ interface ParseFault {
   line: number;
   /** `TooDeep`, or what jsonc-parser calls it. */
   code: string;
+  /** The same in words: "comma expected". */
+  words: string;
 }
 
 /** The value of a text, and its first fault. Never throws. */
 export function parseJsonc(text: string): Parsed {
-  const faultAt = (offset: number, code: string): ParseFault => ({ offset, line: lineOf(text, offset), code });
+  const faultAt = (offset: number, code: string): ParseFault => ({
+    offset,
+    line: lineOf(text, offset),
+    code,
+    words: code.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase(),
+  });
   const deep = tooDeep(text);
   if (deep !== undefined) return { value: undefined, fault: faultAt(deep, 'TooDeep') };
   const errors: ParseError[] = [];

@@ -8,6 +8,9 @@ interface AxisFault {
   message: string;
 }
 
+/** Keys of a recipe that are the same in all points, or that the sweep gives to each. */
+const NO_AXES = ['$schema', 'kind', 'output'];
+
 /**
  * The first reason why points would not be what they are called. A point has the values of all its axes, and each once:
  * no value stands twice, and no later axis overwrites one. Of named settings a later axis may overwrite some, but no
@@ -18,6 +21,8 @@ export function axisFault(over: Over): AxisFault | undefined {
   for (const [i, [name, axis]] of axes.entries()) {
     const fault = Array.isArray(axis) ? twice(name, axis) : undefined;
     if (fault) return fault;
+    const [same] = settings(name, axis).flat().find(([key]) => NO_AXES.includes(key)) ?? [];
+    if (same !== undefined) return { path: [name], message: `no point of a sweep has its own "${same}"` };
     for (const [later, other] of axes.slice(i + 1)) {
       const key = overwritten(settings(name, axis).flat(), settings(later, other), Array.isArray(axis));
       if (key === undefined) continue;

@@ -55,3 +55,13 @@ test('no value of an axis stands twice', () => {
   assert.match(axisFault({ data: same })!.message, /^the value \{"file":"a","limit":1\} appears/);
   assert.equal(axisFault({ seed: [1, '1', 2] }), undefined);
 });
+
+test('no axis sets what the sweep itself says of each point, or what is the same in all', () => {
+  assert.throws(() => parseRecipe(sweep({ seed: [1, 2], output: ['a', 'b'] }), 'r.json'), {
+    message: 'no point of a sweep has its own "output".',
+    place: 'r.json:9 over.output',
+  });
+  const named = { strategy: { a: { output: 'a' }, b: { seed: 2 } } };
+  assert.deepEqual(axisFault(named)?.path, ['strategy']);
+  for (const key of ['kind', '$schema']) assert.deepEqual(axisFault({ [key]: ['finetune'] })?.path, [key]);
+});

@@ -53,7 +53,7 @@ export function parseRecipe(text: string, name: string, read: (value: unknown) =
     });
   if (fault) {
     const near = getLocation(text, fault.offset).path.join('.');
-    throw new HumanError(`this is not JSON: ${words(fault.code)}.`, {
+    throw new HumanError(`this is not JSON: ${fault.words}.`, {
       place: `${name}:${fault.line}${near ? ` ${near}` : ''}`,
       remedy: 'Check commas, quotes and brackets there.',
     });
@@ -108,5 +108,3 @@ function isRows(text: string): boolean {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   return lines.length > 1 && lines.slice(0, 2).every((line) => isObject(unless(SyntaxError, () => JSON.parse(line))));
 }
-
-const words = (code: string): string => code.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
