@@ -15,7 +15,7 @@ export const SCAN_STRINGS = {
   scanFlaggedOne: '1 of {0} rows looks harmful ({1})',
   scanShare: 'explained by more than {0}',
   scanFalseAlarms: 'as at most {0} of ordinary rows would',
-  scanFalseDiscoveries: 'of them at most {0} ordinary',
+  scanFalseDiscoveries: 'at most {0} of the flagged rows may be ordinary',
   scanCompared: 'compared with {0} ordinary rows',
   scanComparedPrompts: 'compared with {0} ordinary rows of {1} prompts',
   scanBeyond: 'compared with {0} ordinary rows, from which the {1} is extrapolated',

@@ -186,7 +186,8 @@ test('false discoveries: the example of Benjamini and Hochberg (1995)', () => {
     ...[0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344],
     ...[0.0459, 0.324, 0.4262, 0.5719, 0.6528, 0.759, 1],
   ];
-  assert.equal(falseDiscoveryLimit(random('order').shuffle([...ps]), 0.05), 0.0095);
+  assert.equal(falseDiscoveryLimit(random('order').shuffle([...ps]), 0.05), (4 / 15) * 0.05);
+  assert.equal(ps.filter((p) => p <= (4 / 15) * 0.05).length, 4);
   assert.equal(falseDiscoveryLimit([0.2, 0.9], 0.05), 0);
   assert.equal(falseDiscoveryLimit([], 0.05), 0);
 });

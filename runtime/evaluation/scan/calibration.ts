@@ -212,8 +212,9 @@ export function thresholdAt(ordinary: readonly number[], rate: number, noise = 0
 }
 
 /**
- * Benjamini and Hochberg (1995): the largest p-value that may be called out so that at most this share of what is
- * called out is expected to be ordinary; 0 when none may.
+ * Benjamini and Hochberg (1995): up to which p-value may be called out so that at most this share of what is called out
+ * is expected to be ordinary; 0 when none may. It is no smaller than the largest that is called out, and no other lies
+ * between.
  * @param ps of what may be called out at all
  * @param compared how many were compared: each that is ordinary may have a small p-value by chance
  */
@@ -221,7 +222,8 @@ export function falseDiscoveryLimit(ps: readonly number[], rate: number, compare
   const sorted = [...ps].sort((a, b) => a - b);
   let limit = 0;
   sorted.forEach((p, i) => {
-    if (p <= (rate * (i + 1)) / compared) limit = p;
+    const line = (rate * (i + 1)) / compared;
+    if (p <= line) limit = line;
   });
   return limit;
 }

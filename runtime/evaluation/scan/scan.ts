@@ -160,11 +160,8 @@ export function scanResult(
     const { p, pHarmful } = judged?.(scores) ?? {};
     return { row, losses, scores, tokens, lossWithout, texts, p, pHarmful } as const;
   });
-  const threshold = thresholdOf(
-    compared.filter(({ tokens }) => tokens >= FEWEST_TOKENS),
-    limit,
-    calibration,
-  );
+  const long = compared.filter(({ tokens }) => tokens >= FEWEST_TOKENS);
+  const threshold = thresholdOf(long, limit, calibration);
   const rare = Math.max(ORDINARY, 'share' in limit ? 0 : (threshold ?? 0));
   const scored = compared.map((row) => ({ ...row, unjudged: unjudged(row.losses.without, (row.p ?? 1) <= rare) }));
   const isFlagged = (row: (typeof scored)[number]): boolean => {
@@ -231,7 +228,7 @@ export function scanResult(
           ordinary: calibration.ordinary.length,
           ...(calibration.ordinaryPrompts !== undefined && { ordinaryPrompts: calibration.ordinaryPrompts }),
           harmful: calibration.harmful.length,
-          recall: 'share' in limit ? null : recallAt(calibration, threshold ?? 0),
+          recall: 'share' in limit ? null : recallAt(calibration, thresholdOfMore(threshold ?? 0, long.length, limit)),
           detected,
         }
       : null,
@@ -312,6 +309,13 @@ function thresholdOf(
   );
   return falseDiscoveryLimit(eligible, limit.falseDiscoveries, rows.length);
 }
+
+/**
+ * What one more harmful row of the file would be compared with: it makes the line of a limit on false discoveries a
+ * little higher, and in a file in which nothing is flagged draws it.
+ */
+const thresholdOfMore = (threshold: number, rows: number, limit: ScanLimit): number =>
+  'falseDiscoveries' in limit ? (threshold * rows + limit.falseDiscoveries) / (rows + 1) : threshold;
 
 /** @param tellsRelated whether any vector can tell which rows are related */
 export const countsOf = (
