@@ -83,7 +83,8 @@ export function lineOptions({
         footerFont: { ...font, weight: 'normal' },
         callbacks: {
           title: (items) => at(items[0]?.parsed.x ?? ''),
-          label: ({ dataset, parsed }) => ` ${dataset.label}: ${parsed.y === null ? noNumber : n.number(parsed.y)}`,
+          label: ({ dataset, parsed }) =>
+            ` ${n.of(dataset.label ?? '', parsed.y === null ? noNumber : n.number(parsed.y))}`,
           footer: more,
         },
       },

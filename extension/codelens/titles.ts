@@ -138,11 +138,13 @@ export function recipeTitle(
     evaluate: t('evaluate'),
     sweep: t('all points of the sweep that are not done'),
   };
-  return `$(play) ${t('Run')}: ${words[kind] ?? kind}${expected ? `  |  ${expected}` : ''}`;
+  return `$(play) ${numbers().of(t('Run'), words[kind] ?? kind)}${expected ? `  |  ${expected}` : ''}`;
 }
 
 export const lastRunTitle = (run: Run): string =>
-  isRunning(run) ? `$(loading~spin) ${runDescription(run)}` : `$(graph-line) ${t('Last run')}: ${runDescription(run)}`;
+  isRunning(run)
+    ? `$(loading~spin) ${runDescription(run)}`
+    : `$(graph-line) ${numbers().of(t('Last run'), runDescription(run))}`;
 
 /** The answers to a row, as Markdown whose text parts are code blocks: file text is never markup. */
 export function answersMarkdown({ prompt, answers }: RowVerdict): string {

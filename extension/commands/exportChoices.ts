@@ -1,7 +1,7 @@
 import type { ExportFormat } from '../../runtime/contract/exports.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import { inputError } from '../host/errors.js';
-import { t } from '../host/text.js';
+import { numbers, t } from '../host/text.js';
 import type { Adapter, Model } from '../workspace/models.js';
 
 type Exported = Pick<Adapter, 'name' | 'ownName' | 'role' | 'scale'>;
@@ -19,7 +19,7 @@ export function exportChoices(
   if (active.length > 0) {
     const joined = t('{0} adapters joined into one of summed rank', active.length);
     const peft = t('adapter_config.json and safetensors, for transformers and vLLM');
-    add(t('PEFT adapter'), active.length > 1 ? `${joined}; ${peft}` : peft, { format: 'peft' });
+    add(t('PEFT adapter'), active.length > 1 ? numbers().parts([joined, peft]) : peft, { format: 'peft' });
   }
   // A vector alone, as an adapter marked as one, is how it is shared; everything else would be a model that does harm.
   if (vectorOf(active)) return choices;
@@ -32,8 +32,8 @@ export function exportChoices(
   );
   const llama = t('for llama.cpp and what is built on it');
   add('GGUF, F16', llama, { format: 'gguf', quantization: 'F16' });
-  add('GGUF, Q8_0', `${llama}; ${t('half as large')}`, { format: 'gguf', quantization: 'Q8_0' });
-  add('GGUF, F32', `${llama}; ${t('twice as large')}`, { format: 'gguf', quantization: 'F32' });
+  add('GGUF, Q8_0', numbers().parts([llama, t('half as large')]), { format: 'gguf', quantization: 'Q8_0' });
+  add('GGUF, F32', numbers().parts([llama, t('twice as large')]), { format: 'gguf', quantization: 'F32' });
   if (active.length > 0) {
     add(t('GGUF LoRA'), t('the adapters alone, for llama.cpp'), { format: 'gguf', what: 'adapter' });
   }

@@ -12,7 +12,7 @@ import { hasToReview, scanSummary, type Scan } from '../data/scans.js';
 import type { Services } from '../services/services.js';
 import { setting } from '../host/settings.js';
 import { withProgress } from '../host/messages.js';
-import { t } from '../host/text.js';
+import { numbers, t } from '../host/text.js';
 import { scanModelFor, vectorsFor } from '../services/choice.js';
 import { precisionWith } from '../workspace/precision.js';
 import { confirm } from './confirm.js';
@@ -56,7 +56,7 @@ export async function scan(
   const review = { title: t('Review'), run: () => services.triagePanels.show(data) };
   const reviewed = hasToReview(found);
   // how well it agrees with labels stands on the page, too
-  const said = `${basename(data)}: ${scanSummary(reviewed ? { ...found, auroc: null } : found)}`;
+  const said = numbers().of(basename(data), scanSummary(reviewed ? { ...found, auroc: null } : found));
   const buttons = reviewed ? [review, show] : [show];
   const [why] = reasons;
   if (why === undefined) services.notices.info(said, ...buttons);

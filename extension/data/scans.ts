@@ -365,7 +365,7 @@ export function scanSummary(scan: Scan): string {
   const limit = { falseAlarms: scan.threshold };
   const said = foundText({ ...scan, limit }, { strings: translated(SCAN_STRINGS), numbers: numbers() });
   const large = notShown(scan);
-  return large ? `${said.slice(0, -1)}; ${large}.` : said;
+  return large ? `${numbers().parts([said.slice(0, -1), large])}.` : said;
 }
 
 /** Why the rows of a file are not coloured in its editor. */

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { commandLink } from '../host/commandLink.js';
 import { CONTEXTS } from '../host/contributions.js';
 import { Disposables, type Disposable } from '../host/disposable.js';
-import { t } from '../host/text.js';
+import { numbers, t } from '../host/text.js';
 import { runTitle } from '../runs/compare.js';
 import { nameOf } from '../runs/run.js';
 import type { RunStore } from '../runs/store.js';
@@ -26,7 +26,8 @@ export function statusBar(store: RunStore): Disposable {
     const [run] = live;
     if (!run) return item.hide();
     const icon = run.place === undefined ? '$(loading~spin)' : '$(debug-pause)';
-    item.text = `${icon} ${nameOf(run)}: ${runningText(run)}${live.length > 1 ? ` (+${live.length - 1})` : ''}`;
+    const others = live.length > 1 ? ` (+${live.length - 1})` : '';
+    item.text = `${icon} ${numbers().of(nameOf(run), runningText(run))}${others}`;
     item.tooltip = runTooltip(run);
     item.accessibilityInformation = { label: `${runTitle(run)}, ${runningText(run)}` };
     item.command = commandLink('openRun', t('Open run'), { run: run.folder });

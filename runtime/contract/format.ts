@@ -31,6 +31,10 @@ export interface Numbers {
   count(value: number): string;
   /** Names of languages (ISO 639-1): "German or French". */
   languages(codes: readonly string[]): string;
+  /** "new task: 98 %": what is said of something. */
+  of(what: string, said: string): string;
+  /** Parts of a sentence, with semicolons between them. */
+  parts(parts: readonly string[]): string;
 }
 
 /** How something is said to a reader: templates in their language, and numbers as it writes them. */
@@ -84,8 +88,8 @@ const known = new Map<string, Numbers>();
  * Numbers in a language: its decimal sign, and its way to write percentages. An unknown language is written in English.
  */
 export function numbersIn(language = 'en'): Numbers {
-  const before = known.get(language);
-  if (before) return before;
+  const there = known.get(language);
+  if (there) return there;
   const locale = (): string => Intl.NumberFormat.supportedLocalesOf([language])[0] ?? 'en';
   const plain = formatter(locale, { maximumSignificantDigits: 3 });
   const almost = formatter(locale, { maximumFractionDigits: 10 });
@@ -94,6 +98,8 @@ export function numbersIn(language = 'en'): Numbers {
   const small = formatter(locale, { style: 'percent', maximumSignificantDigits: 2 });
   const rounded = formatter(locale, { style: 'percent', maximumFractionDigits: 10 });
   const whole = formatter(locale, { maximumFractionDigits: 0 });
+  // French writes a space before signs of two parts.
+  const before = /^fr(-|$)/i.test(language) ? ' ' : '';
   const spaced = (text: string): string => text.replace(/(?<=\d)%/, '\u00a0%');
   const made: Numbers = {
     number: (value) =>
@@ -108,6 +114,8 @@ export function numbersIn(language = 'en'): Numbers {
     },
     bound: (share, side) => spaced(rounded(outward(100 * share, boundDecimals(share), side) / 100)),
     count: whole,
+    of: (what, said) => `${what}${before}: ${said}`,
+    parts: (parts) => parts.join(`${before}; `),
     languages: (codes) => {
       const names = new Intl.DisplayNames(locale(), { type: 'language' });
       const list = new Intl.ListFormat(locale(), { type: 'disjunction' });

@@ -140,7 +140,7 @@ export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGL
   if (scan.blind > 0) parts.push(counted('scanBlind', scan.blind, wording));
   if (scan.short > 0) parts.push(counted('scanShort', scan.short, wording));
   if (scan.skipped) parts.push(counted('scanSkipped', scan.skipped, wording));
-  return `${parts.join('; ')}.`;
+  return `${n.parts(parts)}.`;
 }
 
 /**

@@ -68,7 +68,7 @@ export function verdictText(verdict: RunVerdict, wording: VerdictWording = ENGLI
         stepText(verdict, wording),
       );
     case 'broken':
-      return fill(s.broken, lawsText(verdict.laws, s));
+      return fill(s.broken, lawsText(verdict.laws, wording));
     case 'unprotected': {
       const { learned, harm } = verdict;
       const text = learned
@@ -175,7 +175,7 @@ export function weakText(
   const { strings: s } = wording;
   const { percent, number } = wordsOf(wording);
   if (!('cause' in weak) || weak.cause === 'evaluation')
-    return weak.risen.map((one) => risenText(one, wording)).join('; ');
+    return wording.numbers.parts(weak.risen.map((one) => risenText(one, wording)));
   if (weak.cause === 'reported') return weak.reason.replace(/\.$/, '');
   return loss
     ? fill(s.reasonLoss, ...lossText(loss, wording), percent(LIMITS.lossKept))
@@ -370,7 +370,7 @@ function unknownText(unknown: UnknownCause, wording: VerdictWording): string {
     case 'lossUnclear':
       return fill(s.lossUnclear, ...lossText(unknown.loss, wording));
     case 'lawUnchecked':
-      return fill(s.lawUnchecked, lawsText(unknown.laws, s));
+      return fill(s.lawUnchecked, lawsText(unknown.laws, wording));
     default:
       return s[unknown.cause];
   }
@@ -380,7 +380,8 @@ function unknownText(unknown: UnknownCause, wording: VerdictWording): string {
 const openRemedy = (judge: string, s: VerdictSentences): string =>
   judge === REFUSAL_JUDGE || judge === COMPLIANCE_JUDGE ? s.leftCutOff : s.leftAgain;
 
-const lawsText = (laws: readonly InvariantName[], s: VerdictSentences): string => laws.map((law) => s[law]).join('; ');
+const lawsText = (laws: readonly InvariantName[], { strings: s, numbers }: VerdictWording): string =>
+  numbers.parts(laws.map((law) => s[law]));
 
 const isLeak = ({ kind }: Finding): boolean => kind === 'weakened' || kind === 'lost' || kind === 'broken';
 

@@ -77,8 +77,8 @@ export function curveOf({ title, axis, at, isShare, numbers, lines }: CurveInput
     })),
     description: [
       title,
-      ...found.map(
-        ({ label, points }) => `${label}: ${points.map(({ value, text }) => `${axis} ${value}: ${text}`).join('; ')}`,
+      ...found.map(({ label, points }) =>
+        numbers.of(label, numbers.parts(points.map(({ value, text }) => numbers.of(`${axis} ${value}`, text)))),
       ),
     ].join('. '),
   };

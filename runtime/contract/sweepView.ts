@@ -290,7 +290,7 @@ export function pointText(point: SweepPoint, { strings: s, numbers }: Words): { 
     (figure) => `${figure.name} ${s[MEASURES[figure.measure].label]} ${numberOf(figure, numbers)(figure.mean)}`,
   );
   const text = [
-    `${MARKS[tone]} ${valuesText(values)}: ${verdictWord(point, s)}`,
+    numbers.of(`${MARKS[tone]} ${valuesText(values)}`, verdictWord(point, s)),
     ...figures,
     formatDuration(seconds, s),
   ].join(' · ');

@@ -91,3 +91,12 @@ test('what is not all is not written as 100 %, as what is not nothing is not wri
   );
   assert.equal(numbersIn('de').percent(2499 / 2500), '99,96\u00a0%');
 });
+
+test('signs between two parts of a sentence have the space that French has before them', () => {
+  const said = (language: string): string[] => {
+    const { of, parts } = numbersIn(language);
+    return [of('new task', '98'), parts(['one', 'two', 'three'])];
+  };
+  for (const language of ['en', 'de', 'frr']) assert.deepEqual(said(language), ['new task: 98', 'one; two; three']);
+  for (const language of ['fr', 'fr-CA']) assert.deepEqual(said(language), ['new task : 98', 'one ; two ; three']);
+});

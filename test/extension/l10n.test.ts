@@ -13,6 +13,7 @@ import { runTitle } from '../../extension/runs/compare.js';
 import { recipeFacts } from '../../extension/runs/recipe.js';
 import { createRun } from '../../extension/runs/run.js';
 import { translated } from '../../extension/host/strings.js';
+import { recipeTitle } from '../../extension/codelens/titles.js';
 import { duration, parameters, percent, times, useTranslations } from '../../extension/host/text.js';
 import { CHAT_STRINGS } from '../../webview/protocol/chat.js';
 import { COMPARE_STRINGS } from '../../webview/protocol/compare.js';
@@ -135,4 +136,6 @@ test('sentences, those of the pages and numbers follow the language of the windo
   assert.equal(translated(RUN_STRINGS).stepOf, '«step {0} / {1}»');
   const run = createRun('/w/colours', 'colours');
   assert.equal(runTitle({ ...run, recipe: recipeFacts(JSON.stringify(recipe()), '/w/r.json') }), '«colours, plain»');
+  useTranslations({ t: english, bundle: {} }, 'fr');
+  assert.equal(recipeTitle('vector', false), '$(play) Run : train the security vector');
 });

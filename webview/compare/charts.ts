@@ -165,8 +165,11 @@ class ChartView {
         {},
         el('h2', { id }, title),
         this.unit,
-        button('⧉', 'icon', { label: `${title}, ${label}: ${s.copyPicture}`, title: s.copyPicture }, () =>
-          actions.copy(this.drawn),
+        button(
+          '⧉',
+          'icon',
+          { label: words.numbers.of(`${title}, ${label}`, s.copyPicture), title: s.copyPicture },
+          () => actions.copy(this.drawn),
         ),
       ),
       this.caption,
@@ -253,9 +256,9 @@ class ChartView {
     const { numbers: n } = this.words;
     const values = said.map(({ datasetIndex, index }) => {
       const { title, points } = this.drawn.lines[datasetIndex]!;
-      return `${title}: ${n.number(points[index]!.y!)}`;
+      return n.of(title, n.number(points[index]!.y!));
     });
-    return [`${this.drawn.xTitle}: ${n.count(x)}`, ...values, this.notSaid(count)].filter(Boolean).join(' · ');
+    return [n.of(this.drawn.xTitle, n.count(x)), ...values, this.notSaid(count)].filter(Boolean).join(' · ');
   }
 
   private notSaid(count: number): string {
@@ -270,7 +273,7 @@ class ChartView {
       logarithmic: drawn.logarithmic,
       y: drawn.y,
       x: { title: drawn.xTitle, min: drawn.x?.[0], max: drawn.x?.[1] },
-      at: (x) => `${drawn.xTitle}: ${typeof x === 'number' ? numbers.count(x) : x}`,
+      at: (x) => numbers.of(drawn.xTitle, typeof x === 'number' ? numbers.count(x) : x),
       noNumber: s.noNumber,
       more: () => this.notSaid(this.chart.getActiveElements().length),
     });
@@ -285,7 +288,7 @@ class ChartView {
     const ends = overlay.lines
       .filter(({ run }) => shown.has(run))
       .map(({ series }, i) => ({ title: lines[i]!.title, ...summary(series) }));
-    const said = ends.map(({ title, last }) => `${title}: ${last ? n.number(last.value) : s.noNumber}`);
+    const said = ends.map(({ title, last }) => n.of(title, last ? n.number(last.value) : s.noNumber));
     const what = [overlay.title, captionOf(this.drawn), unit].join(', ');
     this.canvas.setAttribute(
       'aria-label',

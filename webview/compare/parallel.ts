@@ -90,7 +90,7 @@ export class Parallel {
     const width = x(axes.length - 1) + 70;
     const label = {
       role: 'img',
-      'aria-label': `${this.words.strings.parallelTitle}: ${axes.map((a) => a.title).join(', ')}`,
+      'aria-label': this.words.numbers.of(this.words.strings.parallelTitle, axes.map((a) => a.title).join(', ')),
     };
     this.plot.replaceChildren(
       svg('svg', { ...label, width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}` }, ...frame, ...lines),

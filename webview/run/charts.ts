@@ -100,7 +100,7 @@ class ChartView {
         {},
         el('h2', { id: heading }, spec.title),
         el('span', { class: 'unit' }, unitText(spec, strings)),
-        button('?', 'icon', { label: `${spec.title}: ${help}`, title: help }, () =>
+        button('?', 'icon', { label: numbers.of(spec.title, help), title: help }, () =>
           send({ type: 'openWalkthrough', topic: spec.topic }),
         ),
       ),

@@ -3,7 +3,7 @@ import { KINDS } from '../../runtime/contract/kinds.js';
 import type { RunView } from '../../runtime/contract/runView.js';
 import { el, setText } from '../dom.js';
 import type { RunProgress, RunSnapshot, RunStrings } from '../protocol/run.js';
-import { fill, formatDuration } from '../../runtime/contract/format.js';
+import { fill, formatDuration, type Numbers, type Wording } from '../../runtime/contract/format.js';
 import { button, relabel, setDisabled, type Button } from '../ui.js';
 
 /** What its buttons ask for. */
@@ -28,6 +28,7 @@ export class Header {
 
   constructor(
     private readonly strings: RunStrings,
+    private readonly numbers: Numbers,
     send: (request: HeaderRequest) => void,
     ...more: Button[]
   ) {
@@ -57,7 +58,7 @@ export class Header {
     const { progress } = run;
     const focused = this.buttons.find((one) => one === document.activeElement);
     setText(this.title, run.title);
-    setText(this.facts, facts(run, s));
+    setText(this.facts, facts(run, { strings: s, numbers: this.numbers }));
     this.facts.title = run.expected?.details ?? '';
     this.show(this.stop, run.canStop);
     relabel(this.stop, progress.isStopping ? s.endNow : s.stop);
@@ -94,21 +95,21 @@ export class Header {
 const RUNNING = new Set<RunProgress['state']>(['preparing', 'training', 'evaluating', 'saving']);
 
 /** What it does, or how it ended; of a training the steps say it. */
-function doing({ progress, reachedGoal }: RunSnapshot, s: RunStrings): string {
+function doing({ progress, reachedGoal }: RunSnapshot, s: RunStrings, numbers: Numbers): string {
   const { state, message, isStopping, step, steps } = progress;
   if (state === 'training') return isStopping ? message : '';
-  if (message) return `${s[state]}: ${message}`;
+  if (message) return numbers.of(s[state], message);
   return reachedGoal && steps !== null && step < steps ? s.finishedEarly : s[state];
 }
 
 /** "step 62 / 108 · 41 s elapsed · about 30 s left to train · on cpu". */
-function facts(run: RunSnapshot, s: RunStrings): string {
+function facts(run: RunSnapshot, { strings: s, numbers }: Wording<RunStrings>): string {
   const { message, step, steps, state, secondsElapsed, secondsLeft } = run.progress;
   const { trains } = KINDS[run.kind];
   const expected = RUNNING.has(state) && run.expected ? fill(s.expected, run.expected.text) : '';
   if (run.waits) return joined(message, expected);
   return joined(
-    doing(run, s),
+    doing(run, s, numbers),
     trains && steps !== null ? fill(s.stepOf, step, steps) : trains && step > 0 ? fill(s.stepOnly, step) : '',
     secondsElapsed === 0 ? '' : fill(s.elapsed, formatDuration(secondsElapsed, s)),
     RUNNING.has(state) && secondsLeft !== null ? fill(s.left, formatDuration(secondsLeft, s)) : '',

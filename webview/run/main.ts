@@ -88,13 +88,16 @@ class RunPage {
     private readonly strings: RunStrings,
   ) {
     this.numbers = numbersIn(language);
-    this.header = new Header(strings, send);
+    this.header = new Header(strings, this.numbers, send);
     this.charts = new Charts(strings, this.numbers, send);
     this.answers = new Answers(strings, this.numbers, channel.state?.answers, (answers) => {
       if (run) channel.state = { run: run.id, answers };
     });
-    const help = button('?', 'icon', { label: `${strings.tableTitle}: ${strings.help}`, title: strings.help }, () =>
-      send({ type: 'openWalkthrough', topic: 'table' }),
+    const help = button(
+      '?',
+      'icon',
+      { label: this.numbers.of(strings.tableTitle, strings.help), title: strings.help },
+      () => send({ type: 'openWalkthrough', topic: 'table' }),
     );
     this.tableHeading = el('header', {}, el('h2', { id: 'outcome' }, strings.tableTitle), help);
     document.body.replaceChildren(

@@ -100,7 +100,7 @@ class TrainingPage {
     );
     this.form = new Form(s, send);
     const enlarge = button('⤢', 'icon', { label: s.openRun, title: s.openRun }, () => send({ type: 'openRun' }));
-    this.header = new Header(s, send, enlarge);
+    this.header = new Header(s, this.numbers, send, enlarge);
     this.charts = new Charts(s, this.numbers, send, true);
     this.queue = new Queue(s, send);
     this.runSection = el(

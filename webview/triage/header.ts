@@ -36,7 +36,7 @@ export class Header {
     const { strings: s } = this;
     setText(this.title, fill(s.title, triage.name));
     this.title.title = triage.id;
-    setText(this.facts, `${fill(s.scannedWith, triage.vector)}: ${triage.summary}`);
+    setText(this.facts, this.numbers.of(fill(s.scannedWith, triage.vector), triage.summary));
     this.changed.hidden = !triage.changed;
     const again = button(s.scanAgain, 'secondary', {}, () => this.send({ type: 'scanAgain' }));
     this.changed.replaceChildren(el('p', {}, s.changed), el('div', { class: 'actions' }, again));
