@@ -105,7 +105,7 @@ export const OTHER_LIMIT = 'SECURITY_VECTORS_MEMORY_GB sets another limit.';
 /** What takes less memory, of a recipe that trains or of one that does not. */
 export const lessMemory = (trains: boolean): string =>
   trains
-    ? 'Set "recompute" to true or "precision" to "int8" or "int4", lower batch.rows or batch.maxTokens, or use a smaller model. What was saved so far is kept.'
+    ? 'Set "recompute" to true, "precision" to "int8" or "int4" (of a full fine-tuning "optimizer.moments" to "8bit" instead), lower batch.rows or batch.maxTokens, or use a smaller model. What was saved so far is kept.'
     : 'Set "precision" to "int8" or "int4", or use a smaller model.';
 
 /**

@@ -50,6 +50,8 @@ test('the command line and the engine say what was given and what is wanted', as
 
 test('at the limit each command is advised what it can do', async () => {
   assert.match(lessMemoryThan('train'), /^Set "recompute" .*"precision".* batch\.rows/);
+  // which a full fine-tuning refuses
+  assert.match(lessMemoryThan('train'), /"precision" to [^,]* full fine-tuning "optimizer\.moments" to "8bit" instead/);
   assert.equal(lessMemoryThan('evaluate'), 'Set "precision" to "int8" or "int4", or use a smaller model.');
   for (const command of ['scan', 'score', 'generate'] as const)
     assert.match(lessMemoryThan(command), /^Use --precision int8 or int4, a smaller model, or a machine with more/);
