@@ -27,7 +27,12 @@ function jsonColumns(mapped: Columns): Set<string> {
 }
 
 const QUOTE = 0x22;
-const UNCLOSED = 'a cell begins with a quote and does not end with one: put the cell in quotes, and double those in it';
+
+/** @param lines of the file that the row takes; those behind the first may have been meant as rows */
+function unclosed(lines = 1): string {
+  const behind = lines === 1 ? '' : `, and takes in the ${lines === 2 ? 'line' : `${lines - 1} lines`} behind it`;
+  return `a cell begins with a quote and does not end with one${behind}: put the cell in quotes, and double those in it`;
+}
 
 /**
  * A table with a header line, in the CSV of RFC 4180; each line may have its own kind of end. The delimiter is the
@@ -43,7 +48,7 @@ export async function* csvRows(
   const { file, maxRowBytes, columns: mapped = {} } = source;
   const json = jsonColumns(mapped);
   /** Behind so many records; the parser cannot go on behind it. */
-  let fault: { records: number; reason: string } | undefined;
+  let fault: CsvFault | undefined;
   const [pieces, header] = await peek(source.pieces);
   const found = delimiter ?? delimiterOf(header);
   const parser = parse({
@@ -59,8 +64,7 @@ export async function* csvRows(
     skip_records_with_error: true,
     max_record_size: maxRowBytes,
     on_skip: (error) => {
-      const { code, records } = error as CsvError & { records: number };
-      fault ??= { records, reason: code === 'CSV_MAX_RECORD_SIZE' ? tooLong(maxRowBytes) : UNCLOSED };
+      fault ??= error as CsvFault;
       return undefined;
     },
   });
@@ -80,7 +84,7 @@ export async function* csvRows(
       const { bytes, ...lines } = passed.take(info.bytes - end);
       end = info.bytes;
       if (record.some((cell) => isTorn(cell, bytes))) {
-        yield { row: row++, ...lines, at, reason: UNCLOSED };
+        yield { row: row++, ...lines, at, reason: unclosed(lines.lines), ...(!columns && { isEnd: true }) };
         if (!columns) return;
       } else if (columns) yield rowOf(record, columns, json, { row: row++, ...lines, at });
       else {
@@ -91,8 +95,15 @@ export async function* csvRows(
   } finally {
     input.destroy();
   }
-  if (fault) yield { row, line: passed.take(Infinity).line, reason: fault.reason, isEnd: true };
+  if (!fault) return;
+  const { line, lines, bytes } = passed.take(Infinity);
+  const isLong = fault.code === 'CSV_MAX_RECORD_SIZE';
+  const long = `${tooLong(maxRowBytes)}${bytes.includes(QUOTE) ? ', as if a quote in it were not closed' : ''}, and nothing behind it is read`;
+  yield { row, line, reason: isLong ? long : unclosed(lines), isEnd: true };
 }
+
+/** Why the parser cannot go on, and behind how many records. */
+type CsvFault = CsvError & { records: number };
 
 interface CsvRecord {
   record: Buffer[];

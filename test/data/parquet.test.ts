@@ -1,4 +1,4 @@
-/** Row groups of Parquet files: without rows, and with more than are read at once. */
+/** Parquet files with columns and row groups without anything in them, and with more than is read at once. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -11,6 +11,13 @@ async function read(name: string): Promise<unknown[]> {
   for await (const row of readRows(join(FIXTURES, name))) rows.push('value' in row ? [row.line, row.value] : row);
   return rows;
 }
+
+test('LZ4, with a column that has no values', async () => {
+  assert.deepEqual(await read('lz4.parquet'), [
+    [1, { prompt: 'a', completion: 'c' }],
+    [2, { prompt: 'b', completion: 'd' }],
+  ]);
+});
 
 test('a row group without rows is none', async () => {
   const row = (line: number, text: string): unknown => [line, { prompt: text, completion: text }];
