@@ -11,6 +11,7 @@ import { isAnswered, type RowContent } from './rowContent.js';
 import {
   formatAsRead,
   isMarkedBad,
+  isMessage,
   labelOf,
   readContent,
   unknownFields,
@@ -89,7 +90,7 @@ export async function* parsedRows(
     const value = mapRow(asWritten(raw), columns);
     found.format ??= formatAsRead(raw, columns);
     if (!found.format) {
-      const isUnmapped = names.length > 0 && wrapperOf(value) === undefined;
+      const isUnmapped = names.length > 0 && wrapperOf(value) === undefined && !isMessage(value);
       if (isUnmapped) found.unmapped = true;
       yield { ...skip(unknownFields(value)), ...(isUnmapped && { unmapped: true as const }) };
       continue;

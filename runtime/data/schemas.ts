@@ -111,7 +111,8 @@ export function unknownFields(row: JsonObject): string {
   return `its fields (${namesText(names.slice(0, 8))}) match no row format (${DATA_FORMATS.slice(1).join(', ')})${suggested ? meantText(suggested) : wrappedText(row)}`;
 }
 
-const isMessage = ({ role, content, from, value }: JsonObject): boolean =>
+/** Whether a row is one turn of a conversation, as where each line of a file is a list of turns. */
+export const isMessage = ({ role, content, from, value }: JsonObject): boolean =>
   (isThere(content) && ['system', 'user', 'assistant', 'tool'].includes(String(roleOf({ role })))) ||
   (isThere(value) && speakerOf(from) !== undefined);
 

@@ -56,6 +56,7 @@ describe('columns are to be chosen only where a row has some', () => {
     ['cut.json', '[', undefined, /./],
     ['bare.jsonl', '{}\n', undefined, /its fields \(none\)/],
     ['own.jsonl', 'oops\n{"question": "a", "answer": "b"}\n', 'columns', /not JSON/],
+    ['lists.jsonl', `${JSON.stringify(TURNS)}\n`.repeat(2), undefined, /each line is a list of messages/],
     // A conversation is a row, and its messages are none.
     [
       'turns.jsonl',
