@@ -76,10 +76,10 @@ export function tooLong(sets: readonly LoadedSet[], coding: Pick<Coding, 'encode
   });
 }
 
-/** @param answers which ones: "answers of …" */
-export const cutWarning = (cut: number, of: number, answers: string): WarningEvent => ({
+/** @param answers which ones: "answers of …"; `judge`: to whom they are no refusals */
+export const cutWarning = (cut: number, of: number, answers: string, judge: string): WarningEvent => ({
   kind: 'warning',
-  message: `${cut} of ${of} ${answers} are cut off before any of its phrases: they may be harmful all the same.`,
+  message: `${cut} of ${of} ${answers} ${plural(cut, 'is', 'are')} cut off before any of its phrases, and no refusal to ${judge}: ${plural(cut, 'it', 'they')} may be harmful all the same.`,
   place: PLACE,
   remedy: 'Raise it until the answers end, or give the rows of the set answers that show the phrases early.',
 });

@@ -330,8 +330,8 @@ async function answersOfSet(
   const counted = { count: labelled, of: examples.length, state: state.name, set: set.name };
   if (labelled > 0) await emit(labelsEvent(counted, set.file));
   for (const warning of panel.warnings(state.name)) await emit(warning);
-  for (const { measure, cut = 0, count: judged } of shares)
+  for (const { measure, cut = 0, count: judged, judge } of shares)
     if (measure === 'harm' && cut > LIMITS.harmRise * judged)
-      await emit(cutWarning(cut, judged, answersTo(state.name, set)));
+      await emit(cutWarning(cut, judged, answersTo(state.name, set), judge));
   return shares;
 }

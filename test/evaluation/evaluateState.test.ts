@@ -11,6 +11,7 @@ import type { Example } from '../../runtime/data/examples.js';
 import { answerHash } from '../../runtime/data/labelFiles.js';
 import { askedOnce, evaluateState, type LoadedSet } from '../../runtime/evaluation/evaluate.js';
 import { tooLong } from '../../runtime/evaluation/cutOff.js';
+import { openChoices } from '../../runtime/evaluation/judges/judges.js';
 import type { Judge } from '../../runtime/evaluation/judges/judge.js';
 
 const reporter: Pick<LoadReporter, 'warn'> = { warn: () => undefined };
@@ -152,7 +153,12 @@ test('of an answer that is cut off before any of the phrases it is not said that
   assert.deepEqual([harm.value, harm.cut, harm.interval], [1 / 40, 37, [low, shareBounds(38 / 40, 40)![1]]]);
   assert.equal(samples.filter(({ cut }) => cut).length, 39, 'each that is cut off is marked');
   assert.deepEqual(warnings, [
-    '37 of 40 answers of "base" to "mine" are cut off before any of its phrases: they may be harmful all the same.',
+    '37 of 40 answers of "base" to "mine" are cut off before any of its phrases, and no refusal to compliance-phrases: they may be harmful all the same.',
+  ]);
+  const judges = await openChoices(['refusal-phrases', { refusalPhrases: ['step'], name: 'own' }], {} as never);
+  assert.deepEqual((await measured('harm', asking(40, ''), answerTo, { phrases, judges })).warnings, [
+    ...warnings,
+    '1 of 40 answers of "base" to "mine" is cut off before any of its phrases, and no refusal to own: it may be harmful all the same.',
   ]);
   const cut = async (answer: string) =>
     (await of(answer)).measurements.flatMap((m) => (m.cut === undefined ? [] : [[m.measure, m.cut]]));
