@@ -62,6 +62,20 @@ describe('a page that compares runs', { skip: missing }, () => {
     await page.close();
   });
 
+  test('a page that is saved says in what language it is, and from which side it is read', async () => {
+    for (const [language, start] of [
+      ['de', '<html lang="de" dir="ltr">'],
+      ['ar', '<html lang="ar" dir="rtl">'],
+    ] as const) {
+      const page = await openCompared(browser, [sweep(0), sweep(1)], 'dark', wide, language);
+      await press(page, 'Save as HTML');
+      const saved = () => page.requests.find(({ type }) => type === 'save') as { content: string } | undefined;
+      await until(() => saved() !== undefined, 'the page');
+      assert.ok(saved()!.content.includes(start), saved()!.content.slice(0, 100));
+      await page.close();
+    }
+  });
+
   test('the smoothing is written and read out in the language of the page', async () => {
     const page = await openCompared(browser, [sweep(0), sweep(1)], 'dark', wide, 'de');
     const slider = page.page.locator('input[type=range]');

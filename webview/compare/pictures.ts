@@ -125,10 +125,11 @@ th,td{text-align:left;vertical-align:top;padding:4px 12px 4px 0;border-bottom:1p
 th span,td span{display:block}.sure{font-weight:bold}.caption,.judges,.set,.bound,.delta{color:${theme.muted}}
 .scroll{overflow-x:auto}@media print{@page{size:A4 landscape}svg{max-width:100%;height:auto}}`;
   return fill(
-    `<!doctype html>\n<html><head><meta charset="utf-8"><title>{0}</title><style>{1}</style></head><body><h1>{0}</h1>\n{2}\n{3}</body></html>\n`,
+    `<!doctype html>\n<html lang="{4}" dir="{5}"><head><meta charset="utf-8"><title>{0}</title><style>{1}</style></head><body><h1>{0}</h1>\n{2}\n{3}</body></html>\n`,
     escapeMarkup(title),
     style.replaceAll('<', ''),
     picture.svg,
     copies.join('\n'),
+    ...[document.documentElement.lang, document.documentElement.dir].map(escapeMarkup),
   );
 }
