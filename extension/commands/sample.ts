@@ -51,10 +51,10 @@ async function copySample(extension: string, target: string): Promise<void> {
     });
   }
   const state = await readState(target);
-  if (!state.models.some((model) => model.path === MODEL)) {
-    state.models.push({ path: MODEL, name: MODEL, adapters: [] });
-    await writeState(target, state);
-  }
+  const known = state.models.find((model) => model.path === MODEL);
+  if (known) delete known.removed;
+  else state.models.push({ path: MODEL, name: MODEL, adapters: [] });
+  await writeState(target, state);
 }
 
 /** An open folder that is empty, else one that the person chooses; in one that is not empty a new folder is made. */

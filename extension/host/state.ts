@@ -16,6 +16,8 @@ const MODEL = z.object({
   path: z.string(),
   name: z.string(),
   adapters: z.array(ADAPTER),
+  /** Taken out of the view: added again, it has the adapters that it had, each at its scale. */
+  removed: z.boolean().optional(),
 });
 export type ModelEntry = z.infer<typeof MODEL>;
 

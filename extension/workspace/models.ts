@@ -100,7 +100,8 @@ export class WorkspaceModels implements Disposable {
 
   list(): Model[] {
     const root = this.options.root();
-    return root === undefined ? [] : toldApart(this.entries.map((entry) => this.model(root, entry)));
+    const shown = this.entries.filter(({ removed }) => !removed);
+    return root === undefined ? [] : toldApart(shown.map((entry) => this.model(root, entry)));
   }
 
   get(path: string): Model | undefined {
@@ -132,7 +133,7 @@ export class WorkspaceModels implements Disposable {
     });
     if (root === undefined) return;
     this.reasons.clear();
-    for (const entry of this.entries) await this.inspectAgain(fromStatePath(root, entry.path));
+    for (const { path } of this.list()) await this.inspectAgain(path);
     await this.compare();
   }
 
@@ -231,9 +232,9 @@ export class WorkspaceModels implements Disposable {
     const name = basename(path).replace(/(-00001-of-\d{5})?\.gguf$/i, '');
     const root = this.requireRoot();
     await this.edit((models) => {
-      if (!models.some((m) => fromStatePath(root, m.path) === path)) {
-        models.push({ path: toStatePath(root, path), name, adapters: [] });
-      }
+      const known = models.find((m) => fromStatePath(root, m.path) === path);
+      if (known) delete known.removed;
+      else models.push({ path: toStatePath(root, path), name, adapters: [] });
     });
     await this.inspectAgain(path);
     return this.require(path);
@@ -244,7 +245,9 @@ export class WorkspaceModels implements Disposable {
     const root = this.requireRoot();
     await this.edit((models) => {
       const index = models.findIndex((m) => fromStatePath(root, m.path) === path);
-      if (index >= 0) models.splice(index, 1);
+      const [removed] = index < 0 ? [] : models.splice(index, 1);
+      const adapters = removed?.adapters.map((one) => ({ ...one, attached: false })) ?? [];
+      if (removed && adapters.length > 0) models.push({ ...removed, adapters, removed: true });
     });
   }
 

@@ -318,6 +318,26 @@ test('why a model cannot be read does not say its path, which stands beside it',
   ]);
 });
 
+test('a model that was removed and is added again has the adapters that it had, at their scales, none attached', async (t) => {
+  const root = await temporary(t);
+  const asked: string[] = [];
+  const inspect = async (path: string) => (asked.push(path), info(path));
+  const models = new WorkspaceModels({ root: () => root, inspect, runs: () => [] });
+  const tiny = join(root, 'tiny');
+  await models.add(tiny);
+  await models.attach(tiny, join(root, 'colours'), true, 0.5);
+  await models.remove(tiny);
+  assert.deepEqual([models.list(), models.get(tiny)], [[], undefined]);
+  await assert.rejects(models.attach(tiny, join(root, 'colours'), true), /not in the workspace/);
+  asked.length = 0;
+  await models.refresh();
+  assert.deepEqual([models.list(), asked], [[], []], 'nor after a reload');
+  await models.add(tiny);
+  const had = models.get(tiny)!.adapters.map(({ path, attached, scale }) => [path, attached, scale]);
+  assert.deepEqual(had, [[join(root, 'colours'), false, 0.5]]);
+  assert.doesNotMatch(await readFile(stateFile(root), 'utf8'), /removed/);
+});
+
 test('an unsupported model has the reason', async (t) => {
   const root = await temporary(t);
   const models = new WorkspaceModels({
