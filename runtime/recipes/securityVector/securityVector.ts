@@ -63,15 +63,11 @@ interface Trained {
 }
 
 async function trained(job: Job<VectorRecipe>): Promise<Trained> {
-  const { recipe, context, folder } = job;
+  const { recipe, context } = job;
   const { backend, spec, model, tokenizer } = context;
-  const {
-    harmful,
-    benign,
-    seen,
-    languages,
-    start: { layout, config, flat: own },
-  } = await readInputs(job);
+  const inputs = await readInputs(job);
+  const { harmful, benign, start } = inputs;
+  const { layout, config } = start;
   const learner = openLearner({
     backend,
     spec,
@@ -83,31 +79,13 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
   });
   const optimizer = openOptimizer(backend, recipe.optimizer);
   try {
-    const start = own ?? initialise(layout, random(`${recipe.seed}/${NAME}`));
-    const training = await trainingState(job, async () => optimizer.init([NAME], [flatTensor(start.slice())]), [NAME]);
+    const flat = start.flat ?? initialise(layout, random(`${recipe.seed}/${NAME}`));
+    const training = await trainingState(job, async () => optimizer.init([NAME], [flatTensor(flat.slice())]), [NAME]);
     const { state } = training;
     await job.begin();
     const parameters = () => ({ [flatInput(NAME)]: state.p[0] });
     const teach = heldRows(job.cluster ? planner(learner) : learner);
     const held = { harmful: harmful.held, ordinary: benign?.held ?? [] };
-    const unseen = heldOutMeasure(learner, held, { off: OFF, on: ON });
-
-    const harmfulAt = batchPlan(harmful.trained, { ...recipe.batch, seed: recipe.seed });
-    const benignAt =
-      benign && recipe.objective.benignWeight > 0
-        ? batchPlan(benign.trained, { ...recipe.batch, seed: recipe.seed + 1 })
-        : undefined;
-    const rows = async (step: number): Promise<TrainingRow[][]> => {
-      const harm = harmfulAt(step);
-      const kept = benignAt ? benignAt(step).slice(0, harm.length) : [];
-      const weight = 1 / tokenCount(harm.flat());
-      const klWeight = recipe.objective.benignWeight / Math.max(1, tokenCount(kept.flat()));
-      const batches: TrainingRow[][] = [];
-      for (const [i, examples] of harm.entries())
-        batches.push([...rowsOf(examples, ON, weight), ...(await teach(kept[i] ?? [], ON, klWeight))]);
-      return batches;
-    };
-
     const probes = {
       harmful: firstOf(harmful.trained, PROBE_ROWS),
       benign: benign ? firstOf(benign.trained, PROBE_ROWS / 2) : [],
@@ -127,48 +105,77 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
       training,
       steps,
       parameters,
-      rows,
+      rows: stepRows(recipe, inputs, teach),
       teach,
       held,
-      unseen,
-      adapter: { name: NAME, layout, flat: start, config, role: 'security' },
+      unseen: heldOutMeasure(learner, held, { off: OFF, on: ON }),
+      adapter: { name: NAME, layout, flat, config, role: 'security' },
       scales: { off: OFF, on: ON },
       probes: { ...probes, withoutVector },
     };
     await (job.cluster ? vectorThere(job, job.cluster, planned) : vectorHere(job, planned));
     const reached = await lossWithVector(planned);
     requireLearned(state.step, [{ nll: withoutVector, tokens: 1 }], [{ nll: reached, tokens: 1 }]);
-
-    await job.emit({
-      kind: 'state',
-      state: 'saving',
-      message: "saving the vector and the base model's own answers to its prompts",
-    });
-    await saveAdapter(folder.file(RUN_FILES.adapter), {
-      layout,
-      flat: await backend.read(state.p[0]),
-      config: await withBase(config, job),
-      role: 'security',
-      provenance: provenance(job),
-    });
-    const sha256 = await sha256File(folder.file(RUN_FILES.adapter, WEIGHTS_FILE));
-    await folder.manifest({ result: { path: RUN_FILES.adapter, sha256 } });
-    await training.forget();
-    const { calibration, quality } = await heldOutQuality(learner, held, ON, parameters());
-    await learner.endComparison();
-    const scales = scalesHash(await readAdapter(folder.path));
-    const measured = { adapter: sha256, scales, precision: recipe.precision };
-    if (calibration) await writeCalibration(folder.path, calibration, measured);
-    if (seen) {
-      const ofAll = languages && summed(languages, await languagesOf(harmful.trained, job));
-      await writeTrained(folder.path, [harmful.trained, ...(benign ? [benign.trained] : [])], seen, ofAll);
-    }
-    await savePrompts(job, { ...harmful, ordinary: benignAt && benign?.trained });
+    const quality = await save(job, planned, inputs);
     return { quality, taken: state.step, layout, flat: Float32Array.from(await backend.read(state.p[0])), held };
   } finally {
     await optimizer.dispose();
     await learner.dispose();
   }
+}
+
+/** The benign rows, where the objective has them. */
+const constraining = ({ objective }: VectorRecipe, { benign }: Inputs): ExampleList | undefined =>
+  objective.benignWeight > 0 ? benign?.trained : undefined;
+
+/** The harmful rows of each step, and beside them, in each micro-batch, benign ones that are held to the base. */
+function stepRows(recipe: VectorRecipe, inputs: Inputs, teach: PlannedVector['teach']): PlannedVector['rows'] {
+  const benign = constraining(recipe, inputs);
+  const harmfulAt = batchPlan(inputs.harmful.trained, { ...recipe.batch, seed: recipe.seed });
+  const benignAt = benign && batchPlan(benign, { ...recipe.batch, seed: recipe.seed + 1 });
+  return async (step) => {
+    const harm = harmfulAt(step);
+    const kept = benignAt ? benignAt(step).slice(0, harm.length) : [];
+    const weight = 1 / tokenCount(harm.flat());
+    const klWeight = recipe.objective.benignWeight / Math.max(1, tokenCount(kept.flat()));
+    const batches: TrainingRow[][] = [];
+    for (const [i, examples] of harm.entries())
+      batches.push([...rowsOf(examples, ON, weight), ...(await teach(kept[i] ?? [], ON, klWeight))]);
+    return batches;
+  };
+}
+
+/** Writes the vector, what it does with rows that it is not trained on, what it was trained on, and its prompts. */
+async function save(job: Job<VectorRecipe>, planned: PlannedVector, inputs: Inputs): Promise<VectorQuality> {
+  const { recipe, context, folder } = job;
+  const { learner, training, parameters, held, adapter } = planned;
+  const { harmful, benign, seen, languages } = inputs;
+  await job.emit({
+    kind: 'state',
+    state: 'saving',
+    message: "saving the vector and the base model's own answers to its prompts",
+  });
+  await saveAdapter(folder.file(RUN_FILES.adapter), {
+    layout: adapter.layout,
+    flat: await context.backend.read(training.state.p[0]),
+    config: await withBase(adapter.config, job),
+    role: 'security',
+    provenance: provenance(job),
+  });
+  const sha256 = await sha256File(folder.file(RUN_FILES.adapter, WEIGHTS_FILE));
+  await folder.manifest({ result: { path: RUN_FILES.adapter, sha256 } });
+  await training.forget();
+  const { calibration, quality } = await heldOutQuality(learner, held, ON, parameters());
+  await learner.endComparison();
+  const scales = scalesHash(await readAdapter(folder.path));
+  const measured = { adapter: sha256, scales, precision: recipe.precision };
+  if (calibration) await writeCalibration(folder.path, calibration, measured);
+  if (seen) {
+    const ofAll = languages && summed(languages, await languagesOf(harmful.trained, job));
+    await writeTrained(folder.path, [harmful.trained, ...(benign ? [benign.trained] : [])], seen, ofAll);
+  }
+  await savePrompts(job, { ...harmful, ordinary: constraining(recipe, inputs) });
+  return quality;
 }
 
 /** The vector's own prompts, which are kept as texts. */
