@@ -1,5 +1,6 @@
 /** The rows of a vector's prompts.jsonl, as a fine-tuning holds and measures them. */
 import { adapterName } from '../../contract/adapterName.js';
+import type { RunEvent } from '../../contract/events.js';
 import { plural } from '../../contract/format.js';
 import { sum } from '../../contract/sum.js';
 import { RUN_FILES } from '../../contract/runFiles.js';
@@ -116,6 +117,30 @@ export async function longestOwn(
   return rows.reduce((most, row) => Math.max(most, lengthOf(row)), 0);
 }
 
+/** What was read of a vector's own rows. */
+interface Found {
+  readonly own: OwnRows;
+  /** Its folder's name. */
+  readonly name: string;
+  readonly prompts: number;
+  /** How many of these have a row that takes no part, and the tokens of the longest row. */
+  readonly tooLong: number;
+  readonly longest: number;
+}
+
+/** What an anchor is to hold, and of what. */
+interface Holding {
+  readonly recipe: FinetuneRecipe;
+  readonly anchor: Strategy['anchor'];
+  readonly holdsOrdinary: boolean;
+  /** Tokens of a row that takes part, at most, and those that the model has room for. */
+  readonly most: number;
+  readonly contextLength: number;
+  readonly found: readonly Found[];
+  /** Tokens of the longest ordinary row. */
+  readonly longestOrdinary: number;
+}
+
 /**
  * Of each vector; rows that are longer than the data may be take no part. Warns of these, and of a vector of which the
  * anchor holds nothing.
@@ -126,7 +151,8 @@ export async function ownRows(
   { context: { tokenizer, spec }, recipe, emit }: Pick<Job<FinetuneRecipe>, 'context' | 'recipe' | 'emit'>,
   vectors: readonly { readonly path: string }[],
 ): Promise<{ own: OwnRows[]; strategy: Strategy }> {
-  const most = Math.min(recipe.batch.maxTokens, spec.contextLength);
+  const { contextLength } = spec;
+  const most = Math.min(recipe.batch.maxTokens, contextLength);
   const read = await Promise.all(vectors.map(({ path }) => promptsOf(path)));
   const refusals = read.map((prompts) => refusalsIn(prompts, recipe.judges)).filter(isRefused);
   const ordinary = read.map((prompts) => rowsOf('ordinary', prompts, tokenizer));
@@ -136,7 +162,7 @@ export async function ownRows(
   const strategy = strategyOf(recipe, refusals.length > 0 && fits);
   const { anchor } = strategy;
   const holdsOrdinary = anchor !== false && anchor.ordinary > 0;
-  const found = vectors.map(({ path }, k) => {
+  const found = vectors.map(({ path }, k): Found => {
     const prompts = read[k];
     const all = {
       held: anchor === false ? [] : rowsOf('held', prompts, tokenizer),
@@ -158,32 +184,42 @@ export async function ownRows(
       name: adapterName(path),
     };
   });
-  const raiseTo = (tokens: number): string | undefined =>
-    recipe.batch.maxTokens < spec.contextLength ? `Raise it to ${Math.min(tokens, spec.contextLength)}.` : undefined;
-  const longest = Math.max(0, ...found.map((one) => one.longest));
-  const remedy = raiseTo(longest);
-  if (anchor !== false) {
-    const lacks = (kind: 'held' | 'trained'): boolean => found.every(({ own }) => own[kind].length === 0);
-    if (lacks('held') || (anchor.harmful > 0 && lacks('trained')))
-      throw longest > most
-        ? new HumanError(
-            `the anchor has nothing to hold: with their answers the prompts of the vector have more than ${most} tokens.`,
-            { place: 'batch.maxTokens', remedy },
-          )
-        : new HumanError(
-            'the anchor needs the prompts of a vector, and none of the vectors has a prompts.jsonl with prompts that it was trained on.',
-            {
-              place: 'protection.anchor',
-              remedy: `Name the run folder that trained the vector (with prompts.jsonl in it), or ${toSet(recipe, 'protection.anchor to false', { anchor: false })}.`,
-            },
-          );
-  }
   const longestOrdinary = Math.max(0, ...ordinary.flat().map(lengthOf));
-  if (holdsOrdinary && !fits)
+  const holding = { recipe, anchor, holdsOrdinary, most, contextLength, found, longestOrdinary };
+  requireHeld(holding);
+  await warnOfRows(holding, emit);
+  if (refusals.length > 0 && goesByRefusals(recipe)) await emit(refusedEvent(holding, refusals));
+  return { own: found.map(({ own }) => own), strategy };
+}
+
+const raiseTo = (tokens: number, { recipe, contextLength }: Holding): string | undefined =>
+  recipe.batch.maxTokens < contextLength ? `Raise it to ${Math.min(tokens, contextLength)}.` : undefined;
+
+const longestOf = ({ found }: Holding): number => Math.max(0, ...found.map((one) => one.longest));
+
+/** @throws HumanError where an anchor has nothing to hold of what it is to hold */
+function requireHeld(holding: Holding): void {
+  const { recipe, anchor, holdsOrdinary, most, found, longestOrdinary } = holding;
+  const lacks = (kind: keyof OwnRows): boolean => found.every(({ own }) => own[kind].length === 0);
+  const longest = longestOf(holding);
+  if (anchor !== false && (lacks('held') || (anchor.harmful > 0 && lacks('trained'))))
+    throw longest > most
+      ? new HumanError(
+          `the anchor has nothing to hold: with their answers the prompts of the vector have more than ${most} tokens.`,
+          { place: 'batch.maxTokens', remedy: raiseTo(longest, holding) },
+        )
+      : new HumanError(
+          'the anchor needs the prompts of a vector, and none of the vectors has a prompts.jsonl with prompts that it was trained on.',
+          {
+            place: 'protection.anchor',
+            remedy: `Name the run folder that trained the vector (with prompts.jsonl in it), or ${toSet(recipe, 'protection.anchor to false', { anchor: false })}.`,
+          },
+        );
+  if (holdsOrdinary && lacks('ordinary'))
     throw longestOrdinary > most
       ? new HumanError(
           `the anchor has no ordinary prompts to hold: with the base model's answers those of the vector have more than ${most} tokens.`,
-          { place: 'batch.maxTokens', remedy: raiseTo(longestOrdinary) },
+          { place: 'batch.maxTokens', remedy: raiseTo(longestOrdinary, holding) },
         )
       : new HumanError(
           'the anchor is to hold ordinary prompts, and none of the vectors has any in its prompts.jsonl.',
@@ -192,13 +228,17 @@ export async function ownRows(
             remedy: 'Train the vector again with benign rows that ask something, or remove protection.anchor.ordinary.',
           },
         );
+}
+
+async function warnOfRows(holding: Holding, emit: Job<FinetuneRecipe>['emit']): Promise<void> {
+  const { anchor, holdsOrdinary, most, found } = holding;
   for (const { own, name, prompts, tooLong } of found) {
     if (tooLong > 0)
       await emit({
         kind: 'warning',
         message: `${tooLong} of the ${prompts} prompts of ${name} ${plural(tooLong, 'has', 'have')} more than ${most} tokens with an answer: such rows are neither held nor measured.`,
         place: 'batch.maxTokens',
-        remedy,
+        remedy: raiseTo(longestOf(holding), holding),
       });
     else if (anchor !== false && own.held.length === 0)
       await emit({
@@ -215,23 +255,20 @@ export async function ownRows(
         remedy: 'Train it again with benign rows that ask something.',
       });
   }
-  if (refusals.length > 0 && goesByRefusals(recipe)) {
-    const [refused, asked] = (['refused', 'asked'] as const).map((of) => sum(refusals.map((one) => one[of])));
-    const refuses = `the base refuses ${refused} of the ${asked} harmful prompts of the ${plural(refusals.length, 'vector', 'vectors')}`;
-    await emit(
-      holdsOrdinary
-        ? { kind: 'state', state: 'preparing', message: `${refuses}: each step holds a harmful and an ordinary one` }
-        : {
-            kind: 'warning',
-            message: `${refuses}, and there are no ordinary ones to hold beside them: at a high learning rate refusals may be lost.`,
-            ...(longestOrdinary > most
-              ? { place: 'batch.maxTokens', remedy: raiseTo(longestOrdinary) }
-              : {
-                  place: 'protection.anchor',
-                  remedy: 'Train the vector again with benign rows that ask something.',
-                }),
-          },
-    );
-  }
-  return { own: found.map(({ own }) => own), strategy };
+}
+
+/** That the base refuses what vectors were made of, and what an anchor does about it. */
+function refusedEvent(holding: Holding, refusals: readonly Refusals[]): RunEvent {
+  const { holdsOrdinary, most, longestOrdinary } = holding;
+  const [refused, asked] = (['refused', 'asked'] as const).map((of) => sum(refusals.map((one) => one[of])));
+  const refuses = `the base refuses ${refused} of the ${asked} harmful prompts of the ${plural(refusals.length, 'vector', 'vectors')}`;
+  if (holdsOrdinary)
+    return { kind: 'state', state: 'preparing', message: `${refuses}: each step holds a harmful and an ordinary one` };
+  return {
+    kind: 'warning',
+    message: `${refuses}, and there are no ordinary ones to hold beside them: at a high learning rate refusals may be lost.`,
+    ...(longestOrdinary > most
+      ? { place: 'batch.maxTokens', remedy: raiseTo(longestOrdinary, holding) }
+      : { place: 'protection.anchor', remedy: 'Train the vector again with benign rows that ask something.' }),
+  };
 }
