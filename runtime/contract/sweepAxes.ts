@@ -21,7 +21,10 @@ export function axisFault(over: Over): AxisFault | undefined {
   for (const [i, [name, axis]] of axes.entries()) {
     const fault = Array.isArray(axis) ? twice(name, axis) : undefined;
     if (fault) return fault;
-    const [same] = settings(name, axis).flat().find(([key]) => NO_AXES.includes(key)) ?? [];
+    const [same] =
+      settings(name, axis)
+        .flat()
+        .find(([key]) => NO_AXES.includes(key)) ?? [];
     if (same !== undefined) return { path: [name], message: `no point of a sweep has its own "${same}"` };
     for (const [later, other] of axes.slice(i + 1)) {
       const key = overwritten(settings(name, axis).flat(), settings(later, other), Array.isArray(axis));
