@@ -282,6 +282,7 @@ function taskTable(all) {
   );
 }
 
+const ofTrait = (name) => refused.filter(({ trait }) => trait === name);
 const measured = {
   runs: [...runs, ...refused, ...(qwen?.runs ?? [])],
   sample: sample.filter(({ seed }) => seed === '1' || isToday(seed)),
@@ -325,7 +326,12 @@ const parts = {
     qwenSummary: refusalSummary(qwen.runs),
     qwenVectors: vectors(qwen.vectors),
   }),
-  ...(refused.length > 0 && { refusals: refusals(refused), refusalSummary: refusalSummary(refused) }),
+  ...(refused.length > 0 && {
+    refusals: refusals(ofTrait('advice')),
+    refusalSummary: refusalSummary(ofTrait('advice')),
+    law: refusals(ofTrait('law')),
+    lawSummary: refusalSummary(ofTrait('law')),
+  }),
   heldPrompts: held?.prompts,
   heldTask: percent(held?.task),
   plainLoss: percent(
