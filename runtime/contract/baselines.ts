@@ -27,6 +27,11 @@ interface BaselineFacts {
   readonly full: boolean;
   /** It reads the weights of two models, which must be as they are. */
   readonly readsWeights?: boolean;
+  /**
+   * What it makes other gradients of and keeps, besides those of a step: so many times the size of what is trained. As
+   * was measured in full fine-tuning.
+   */
+  readonly copies?: number;
 }
 
 export const BASELINES = {
@@ -37,6 +42,7 @@ export const BASELINES = {
     needs: ['aligned'],
     settings: { alternate: [10, 90], weight: 1 },
     full: true,
+    copies: 2,
   },
   safegrad: {
     title: 'SafeGrad',
@@ -44,6 +50,7 @@ export const BASELINES = {
     needs: ['aligned'],
     settings: { rows: 8, weight: 1 },
     full: true,
+    copies: 2,
   },
   safelora: {
     title: 'Safe LoRA',

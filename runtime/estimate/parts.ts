@@ -11,6 +11,7 @@ import { DEVICES } from '../device/devices.js';
 import type { Backend } from '../device/session.js';
 import { ANSWERED } from '../evaluation/evaluate.js';
 import { LOSS_BATCH } from '../learner/packing.js';
+import { weightsCount } from '../models/decoder/spec.js';
 import { PROBE_ROWS } from '../recipes/training/loop.js';
 import { MAX_ANSWER_TOKENS, PROMPTS_AT_ONCE } from '../recipes/protection/prompts.js';
 import { TRAINED, type NamedLayout } from './adapters.js';
@@ -127,7 +128,8 @@ export function memoryOf(
     losses: lossesOf(withLongest(data)),
     taught: hasTeacher ? meanSize(held.sizes).supervised * held.rows : 0,
   });
-  const training = { ...parts, weights: parts.weights + differenceBytes(recipe, adapters) };
+  const { weights, beside } = methodBytes(recipe, model, adapters);
+  const training = { ...parts, weights: parts.weights + weights, adapters: parts.adapters + beside };
   const answered = recipe.kind === 'vector' ? [data, held] : rows.sets.filter(({ measure }) => measure !== 'loss');
   const prompts = answered.flatMap(({ sizes }) => sizes.flatMap(({ prompt }) => (prompt > 0 ? [prompt] : [])));
   const losses = lossesOf(rows.sets.flatMap(({ measure, sizes }) => (measure === 'loss' ? sizes : [])));
@@ -147,9 +149,18 @@ export function memoryOf(
   return { ...highest, program: highest.program + RUN };
 }
 
-/** Of methods that compare two models: what alignment has changed of each adapted layer stays in memory. */
-function differenceBytes(recipe: TrainingRecipe, [own]: Parts['adapters']): number {
+/**
+ * Of methods that compare two models, what alignment has changed of each adapted layer, which stays in memory; and what
+ * others hold beside the gradients.
+ */
+function methodBytes(
+  recipe: TrainingRecipe,
+  { spec }: PlannedModel,
+  [own]: Parts['adapters'],
+): { weights: number; beside: number } {
   const baseline = recipe.kind === 'finetune' ? recipe.baseline : undefined;
-  if (!baseline || !baselineFacts(baseline.name).readsWeights) return 0;
-  return sum(own.layout.sites.map((site) => 4 * site.in * site.out));
+  const { readsWeights = false, copies = 0 } = baseline ? baselineFacts(baseline.name) : {};
+  const weights = readsWeights ? sum(own.layout.sites.map((site) => 4 * site.in * site.out)) : 0;
+  const trained = recipe.kind === 'finetune' && recipe.method === 'full' ? weightsCount(spec) : own.layout.size;
+  return { weights, beside: copies * 4 * trained };
 }

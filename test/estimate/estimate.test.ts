@@ -197,6 +197,11 @@ describe('the estimate of a training', () => {
     assert.equal(compared.memory.weights - plain.memory.weights, 4 * linear);
     assert.ok(surgery.memory.activations > plain.memory.activations, 'what the head takes of the base is kept');
     assert.ok(surgery.stepSeconds[0] > plain.stepSeconds[0]);
+    for (const method of ['full', 'lora']) {
+      const alone = await estimate('plain', { method });
+      const held = await estimate('plain', { method, baseline: { name: 'lisa', aligned: { file: 'a' } } });
+      assert.equal(held.memory.adapters - alone.memory.adapters, alone.memory.moments, `of ${method} two copies`);
+    }
   });
 
   it('a budget of tokens makes at least nine tenths of them useful', async () => {
