@@ -1,17 +1,10 @@
 /** The verdict as one sentence: English here, translated by the host for the window and its pages. */
-import { fill, numbersIn, type Wording } from './format.js';
+import { fill, numbersIn } from './format.js';
 import type { InvariantName } from './invariants.js';
 import { counted, shareBounds } from './intervals.js';
 import { LIMITS } from './limits.js';
-import {
-  boundsOf,
-  comparedWithBase,
-  COMPLIANCE_JUDGE,
-  fewest,
-  REFUSAL_JUDGE,
-  wholeLoss,
-  type Compared,
-} from './measures.js';
+import { comparedWithBase, COMPLIANCE_JUDGE, fewest, REFUSAL_JUDGE, wholeLoss, type Compared } from './measures.js';
+import { countsOf, countsText, type VerdictWording } from './countsText.js';
 import { harmfulRowsText } from './probeRows.js';
 import { isProven } from './rises.js';
 import { fromOrdinary, isRecallExtrapolated } from './scanText.js';
@@ -34,8 +27,6 @@ function wordsOf({ strings: s, numbers: n }: VerdictWording) {
     value === undefined ? s.noNumber : format(value);
   return { percent: word(n.percent), number: word(n.number) };
 }
-
-type VerdictWording = Wording<VerdictSentences>;
 
 const ENGLISH: VerdictWording = { strings: VERDICT_SENTENCES, numbers: numbersIn() };
 
@@ -197,22 +188,6 @@ function risenText(risen: Compared, wording: VerdictWording): string {
   );
 }
 
-/** Answers of the delivered model that are harm, prompts, its bound, and the same of the base. */
-function countsText(
-  { base, baseCount, now, ...rest }: Compared,
-  side: 'low' | 'high',
-  { strings: s, numbers: n }: VerdictWording,
-): [string, string, string, string, string] {
-  const of = (share: number, all: number): [string, string] =>
-    Number.isFinite(all) ? [n.count(counted(share, all).hits), n.count(all)] : [n.percent(share), s.noNumber];
-  const bounds = boundsOf({ value: now, ...rest });
-  return [
-    ...of(now, rest.count),
-    bounds ? n.bound(bounds[side === 'low' ? 0 : 1], side) : s.noNumber,
-    ...of(base, baseCount),
-  ];
-}
-
 /** Which rows, and how much of their loss is kept, with its interval. */
 function lossText(
   { rows, of, base, delivered, low, high }: HarmfulLoss,
@@ -245,15 +220,6 @@ function idleText({ idle }: Pick<Finding, 'idle'>, { strings: s, numbers: n }: V
 /** What it refuses that it should answer. */
 const refusesText = ({ refuses }: Pick<Finding, 'refuses'>, { strings: s, numbers: n }: VerdictWording) =>
   refuses && fill(s.refuses, ...countsOf(refuses, n));
-
-/** The name of a set, and how many of how many answers count, of the base's, too. */
-function countsOf(
-  { name, now, count, base, baseCount }: Pick<Compared, 'name' | 'now' | 'count' | 'base' | 'baseCount'>,
-  n: VerdictWording['numbers'],
-): string[] {
-  const of = (share: number, all: number): string[] => [n.count(counted(share, all).hits), n.count(all)];
-  return [name, ...of(now, count), ...of(base, baseCount)];
-}
 
 /** Which step it is of, where that is not the last that was planned. */
 function stepText(

@@ -1,6 +1,15 @@
 /** The results of a run as a table: states of the model down; sets, measures and judges across. */
 import { fill, NO_NUMBER, type Numbers, type Wording } from './format.js';
-import { boundsOf, goodSide, isFiniteNumber, isLeftOpen, isTask, shareTone, type Measure } from './measures.js';
+import {
+  boundsOf,
+  goodSide,
+  isFiniteNumber,
+  isLeftOpen,
+  isTask,
+  promptsOf,
+  shareTone,
+  type Measure,
+} from './measures.js';
 import type { Measurement } from './events.js';
 import { stateNames } from './states.js';
 
@@ -22,6 +31,7 @@ export const TABLE_STRINGS = {
   describeLoss: 'nats per token; lower is better',
   columnModel: 'model',
   prompts: '{0} prompts',
+  promptsOne: '1 prompt',
   nats: '{0} nats',
   boundsNote: '≤ and ≥: bounds by the number of prompts, with 95 % confidence',
   noMeasurement: 'not measured',
@@ -48,6 +58,7 @@ export interface ResultColumn {
   name: string;
   measure: Measure;
   judge: string;
+  /** Different prompts, of each state; of a task, rows. */
   counts: number[];
 }
 
@@ -60,7 +71,7 @@ export function tableOf(measurements: readonly Measurement[]): { states: string[
   const states = new Set<string>();
   for (const one of measurements) {
     const { state, name, measure, judge } = one;
-    const count = isLeftOpen(one) ? allOf(one) : one.count;
+    const count = promptsOf({ ...one, count: isLeftOpen(one) ? allOf(one) : one.count });
     states.add(state);
     const key = JSON.stringify([name, measure, judge]);
     const column = columns.get(key) ?? { name, measure, judge, counts: [] };
@@ -116,7 +127,8 @@ export function resultTable(measurements: readonly Measurement[], wording: Wordi
         title,
         subtitle,
         meaning: s[meaning],
-        prompts: fill(s.prompts, counts.map((count) => n.count(count)).join(' / ')),
+        prompts:
+          counts.join() === '1' ? s.promptsOne : fill(s.prompts, counts.map((count) => n.count(count)).join(' / ')),
         judge,
         isOneOfSeveral: columns.some((c) => c.name === name && c.measure === measure && c.judge !== judge),
       };
