@@ -264,7 +264,7 @@ const isProtectedRun = ({ manifest }: Run): boolean =>
 
 /** What the end and the results of a run change elsewhere. */
 function followRuns(services: Services, training: TrainingView, own: Own): void {
-  const { runner, runPanels, notices, store, models } = services;
+  const { runner, runPanels, notices, scans, store, models } = services;
   const pages = {
     isVisible: (folder: string) => training.isVisible(folder) || runPanels.isVisible(folder),
     replace: (run: Run) =>
@@ -291,9 +291,11 @@ function followRuns(services: Services, training: TrainingView, own: Own): void 
     debounce(() => {
       void vscode.commands.executeCommand('setContext', CONTEXTS.hasVector, hasVector(services));
       void vscode.commands.executeCommand('setContext', CONTEXTS.hasProtectedRun, store.all().some(isProtectedRun));
+      void vscode.commands.executeCommand('setContext', CONTEXTS.hasScan, scans.list().length > 0);
     }, 200),
   );
   own(store.onDidChange(({ kind }) => kind !== 'append' && (adaptersChanged(), stepsChanged())));
+  own(scans.onDidChange(stepsChanged));
   own(
     models.onDidChange(() => {
       void vscode.commands.executeCommand('setContext', CONTEXTS.hasModel, models.list().length > 0);

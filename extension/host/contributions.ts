@@ -116,8 +116,9 @@ export const PANELS = {
 /** Keys of `setContext`. */
 export const CONTEXTS = {
   running: 'securityVectors.running',
-  hasModel: 'securityVectors.hasModel',
   /** These complete steps of the walkthrough. */
+  hasModel: 'securityVectors.hasModel',
+  hasScan: 'securityVectors.hasScan',
   hasVector: 'securityVectors.hasVector',
   hasProtectedRun: 'securityVectors.hasProtectedRun',
   /** Paths of the data files that are listed. */

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mock, test, type TestContext } from 'node:test';
+import { Scans } from '../../extension/data/scans.js';
 import { CONTEXTS } from '../../extension/host/contributions.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { commands, fake, Uri } from './fake/vscode.js';
@@ -12,16 +13,20 @@ import { runFolder, temporary, until, write } from './support.js';
 const { start } = await import('./started.js');
 
 /** A window in a folder with a model, and what it says of the two steps. */
-async function window(t: TestContext) {
+async function window(t: TestContext, prepare?: (root: string) => Promise<void>) {
   const root = await temporary(t);
+  await prepare?.(root);
   await write(join(root, '.security-vectors/workspace.json'), {
     version: 1,
     models: [{ path: 'tiny', name: 'tiny', adapters: [] }],
   });
   const [vector, isProtected]: [unknown[], unknown[]] = [[], []];
+  const others = new Map<unknown, unknown>();
   const said = new Map<unknown, unknown[]>([[CONTEXTS.hasVector, vector], [CONTEXTS.hasProtectedRun, isProtected]]); // oxfmt-ignore
   const execute = mock.method(commands, 'executeCommand', async (command: string, key: unknown, value?: unknown) => {
-    if (command === 'setContext') said.get(key)?.push(value);
+    if (command !== 'setContext') return;
+    said.get(key)?.push(value);
+    others.set(key, value);
   });
   t.after(() => execute.mock.restore());
   // Nobody asks an engine of the model.
@@ -41,6 +46,7 @@ async function window(t: TestContext) {
     return join(made, 'manifest.json');
   };
   return {
+    said: (key: string) => others.get(key),
     run: async (name: string, manifest: Partial<Manifest> = {}) => after('create', await folder(name, manifest)),
     without: async (name: string) => {
       await rm(join(root, 'adapters', name), { recursive: true });
@@ -70,6 +76,20 @@ test('a fine-tuning that ended, and had a vector, ticks the step of the protecti
   assert.deepEqual(await run('asked', { vectors, ...asked }), { vector: false, protected: false });
   assert.deepEqual(await run('guarded', { vectors }), { vector: false, protected: true });
   assert.deepEqual(await without('guarded'), { vector: false, protected: false });
+});
+
+test('a scan that is kept ticks the step of the scan', async (t) => {
+  const scanned = async (root: string): Promise<void> => {
+    const numbers = { flagged: 0, rows: 1, threshold: 0.01, limit: { falseAlarms: 0.01 }, blind: 0, short: 0 };
+    const found = { ...numbers, ...{ auroc: null, precision: null, recall: null, calibration: null, perRow: [] } };
+    const data = await write(join(root, 'train.jsonl'), '{}\n');
+    await new Scans(() => [root]).add(data, join(root, 'v'), 'v', found);
+  };
+  for (const prepare of [undefined, scanned]) {
+    const { run, said } = await window(t, prepare);
+    await run('plain');
+    await until(() => said(CONTEXTS.hasScan) === (prepare !== undefined), 'what there is');
+  }
 });
 
 test('so does a point of a sweep', async (t) => {
