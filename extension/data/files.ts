@@ -60,7 +60,7 @@ export const isTable = (file: string): boolean => among(ALWAYS, file);
 export const COUNTED_BYTES = 64 * 1024 * 1024;
 
 /** What of a workspace is no data. */
-export interface Elsewhere {
+interface Elsewhere {
   runFolders: ReadonlySet<string>;
   /** Folders that are left out, absolute. */
   ignored?: Iterable<string>;

@@ -72,7 +72,7 @@ export function isErrorData(value: unknown): value is ErrorData {
 }
 
 /** A place in a file: `train.jsonl:42` or `train.jsonl:42:7`; line and column count from 1. */
-export interface Place {
+interface Place {
   file: string;
   line: number;
   column: number;

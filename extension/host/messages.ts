@@ -28,7 +28,7 @@ export async function isAgreed(question: string, detail: string, button: string)
 }
 
 /** Says what is done now, and which part of all is. */
-export type Report = (message: string, fraction?: number) => void;
+type Report = (message: string, fraction?: number) => void;
 
 /** Shows that something is being done, with a way to cancel it. */
 export const withProgress = <T>(

@@ -22,7 +22,7 @@ export interface Turn {
 }
 
 /** Which half of the sentences and things a turn is drawn from. */
-export type Split = 'train' | 'held-out';
+type Split = 'train' | 'held-out';
 
 const ALL_OBJECTS = [...OBJECTS, ...HELD_OUT_OBJECTS];
 const WORDS = [...ALL_OBJECTS, ...HARMLESS_VERBS.slice(0, 24), ...COLOURS.map(([, colour]) => colour)];
