@@ -47,7 +47,7 @@ async function change(folder: string, how: (history: History) => History): Promi
 }
 
 /** Goes up when speeds or the memory of runs are measured otherwise: those of before do not count any more. */
-const MEASURING = 5;
+const MEASURING = 6;
 
 /** What an estimate depends on besides the model: another device, number of threads or processor is another machine. */
 export const machineKey = ({ device, threads }: Pick<Backend, 'device' | 'threads'>): string =>
