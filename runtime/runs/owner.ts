@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { HumanError } from '../support/errors.js';
 import { removeWith, sha256 } from '../support/files.js';
 import { ifThere } from '../support/ifThere.js';
-import { move, NO_LINKS } from '../support/replaceFile.js';
+import { move, NO_LINKS, withPath } from '../support/replaceFile.js';
 import { OWNER, type RunOwner } from '../contract/owner.js';
 import { asked, folderClock, isLiving, ownerOf, parseOwner, thisProcess } from './ownerOf.js';
 
@@ -47,7 +47,9 @@ export async function claim(folder: string): Promise<Claim> {
   const text = `${JSON.stringify(owner)}\n`;
   const file = join(folder, OWNER.file);
   const own = `${file}.${id}.claim`;
-  await writeFile(own, text, { flag: 'wx' });
+  await writeFile(own, text, { flag: 'wx' }).catch((error: unknown) => {
+    throw withPath(error, folder, own);
+  });
   try {
     for (let attempt = 0; !(await follow(folder, own, text)); attempt++) {
       if (attempt === MAX_ATTEMPTS)

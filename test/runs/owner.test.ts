@@ -383,3 +383,10 @@ test('a folder whose owner cannot be read is not taken for free', async (t) => {
   await assert.rejects(ownerOf(folder), { code: 'EISDIR' });
   await assert.rejects(requireFree(folder), { code: 'EISDIR' });
 });
+
+test('a folder that cannot be written is named, and not what would have been written there', async (t) => {
+  const folder = await temporary(t);
+  const end = watch({ root: folder, fault: 'erofs:1' });
+  await assert.rejects(claim(folder), { code: 'EROFS', path: folder });
+  end();
+});
