@@ -72,6 +72,7 @@ export const calls: Calls = {
       format,
       columns,
       limit,
+      signal: reporter.signal,
       ...(model !== undefined && (await openTokenizer(model, maxTokens))),
       onProgress: (bytes, total) => reporter.onProgress(`reading ${basename(path)}`, bytes / total),
     }),

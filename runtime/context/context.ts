@@ -4,7 +4,7 @@ import { loadExamples, type Examples, type LoadOptions } from '../data/examples.
 import type { SkippedRow } from '../data/parsedRows.js';
 import { readReview, type Review } from '../data/readReview.js';
 import { openScratch, type Scratch } from '../data/scratch.js';
-import { Cancelled, HumanError } from '../support/errors.js';
+import { HumanError } from '../support/errors.js';
 import { absentTokenizer } from '../models/text/absentTokenizer.js';
 import { linearLayers, parameters, weightsCount, type DecoderSpec, type LinearSpec } from '../models/decoder/spec.js';
 import { unusedWeights } from '../models/decoder/weights.js';
@@ -178,8 +178,8 @@ export async function loadData(
       contextLength: spec.contextLength,
       strict: true,
       scratch,
+      signal,
       onProgress(bytes, total) {
-        if (signal?.aborted) throw new Cancelled();
         const now = Math.floor((100 * bytes) / total);
         if (now > percent && now < 100) say?.(`reading ${basename(file)}`, bytes / total);
         percent = now;

@@ -69,9 +69,9 @@ const isSameKind = (data: string, out: string): boolean =>
  * Writes the rows of a data file in their order: those of `keep` as they are, those of `cut` as they are said to be,
  * and of the others at most those that were not scanned, as a person has decided, else as is said of all of them. The
  * file is of the same kind where the data file is text and its name ends alike, else it has JSON lines.
- * @throws HumanError when the file is there already, or a row is not the one that was scanned
+ * @throws HumanError when the file is there already, or a row is not the one that was scanned; Cancelled
  */
-export async function writeCleaned(options: Options): Promise<CleanResult> {
+export async function writeCleaned(options: Options, { signal }: { signal?: AbortSignal } = {}): Promise<CleanResult> {
   const { data, columns, out, force, keep, cut, unscanned, hashes } = options;
   await checkCleaned({ data, out, force });
   const { kind } = await inspectFile(data);
@@ -89,7 +89,8 @@ export async function writeCleaned(options: Options): Promise<CleanResult> {
       kind !== 'parquet' && isSameKind(data, out) ? await sameWriter(data, kind, handle, () => table) : undefined;
     const writer = same ?? lineWriter(handle);
     try {
-      for await (const raw of readRows(data, { columns, allColumns: true, onTable: (found) => (table = found) })) {
+      const onTable = (found: CsvTable): void => void (table = found);
+      for await (const raw of readRows(data, { columns, allColumns: true, onTable, signal })) {
         const { row, line } = raw;
         const value = 'value' in raw ? raw.value : undefined;
         if ('value' in raw) known ??= formatAsRead(raw, columns);

@@ -3,7 +3,7 @@ import { open, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { constants, createGunzip, gunzipSync } from 'node:zlib';
-import { HumanError } from '../support/errors.js';
+import { HumanError, nextTurn } from '../support/errors.js';
 import { requireNoPointer } from '../support/lfsPointer.js';
 import type { ColumnOptions } from './columns.js';
 import { csvRows, type CsvTable } from './csv.js';
@@ -21,20 +21,23 @@ export interface RowOptions extends ColumnOptions {
   maxRowBytes?: number;
   /** Of Parquet files also columns that belong to no row format and are not mapped. */
   allColumns?: boolean;
+  /** Ends the reading. */
+  signal?: AbortSignal;
   /** Told of a table before its first row. */
   onTable?: (table: CsvTable) => void;
 }
 
 /** A row of a million tokens as text has about 5 MB. */
 const MAX_ROW_BYTES = 8 * 2 ** 20;
+const ROWS_A_TURN = 500;
 
 /**
  * The rows of a .jsonl, .json (lines or one list), .csv, .tsv (each also as .gz) or .parquet file, one after the other:
  * memory is bounded by the longest row (Parquet: by the largest row group).
- * @throws HumanError for an unknown kind of file and for one that cannot be read at all.
+ * @throws HumanError for an unknown kind of file and for one that cannot be read at all, and Cancelled.
  */
 export async function* readRows(file: string, options: RowOptions = {}): AsyncGenerator<RawRow> {
-  const { limit = Infinity, onProgress, maxRowBytes = MAX_ROW_BYTES, columns } = options;
+  const { limit = Infinity, onProgress, maxRowBytes = MAX_ROW_BYTES, columns, signal } = options;
   if (limit <= 0) return;
   const { size, kind } = await inspectFile(file);
   let bytes = 0;
@@ -51,6 +54,7 @@ export async function* readRows(file: string, options: RowOptions = {}): AsyncGe
   for await (const row of rows) {
     yield row;
     if (++count >= limit) return;
+    if (count % ROWS_A_TURN === 0) await nextTurn(signal);
   }
   // Of no bytes there is no share.
   if (size > 0) onProgress?.(size, size);
@@ -175,6 +179,7 @@ async function* inflated(pieces: AsyncIterable<Buffer>, file: string): AsyncGene
     // the error of the pipeline is that of its last part
     yield* pipeline(Readable.from(pieces), createGunzip(), () => undefined) as AsyncIterable<Buffer>;
   } catch (error) {
-    throw (error as NodeJS.ErrnoException).syscall === undefined ? notGzip(file, error) : error;
+    // Only those of zlib are about what is in the file.
+    throw (error as NodeJS.ErrnoException).code?.startsWith('Z_') ? notGzip(file, error) : error;
   }
 }

@@ -8,7 +8,7 @@ import { readRows } from '../data/rows.js';
 import { formatOf, unknownFields } from '../data/schemas.js';
 import { listed } from '../models/hub/files.js';
 import type { DownloadReporter } from '../models/hub/hub.js';
-import { Cancelled, HumanError } from '../support/errors.js';
+import { HumanError } from '../support/errors.js';
 import { sha256File, writeFileAtomic } from '../support/files.js';
 import { makeFolder } from '../support/makeFolder.js';
 import { jsonLinesFile, type JsonLinesFile } from './jsonLinesFile.js';
@@ -87,8 +87,7 @@ async function* rowsOf(
     const local = await bring(path);
     yield { path, size, sha256: await sha256File(local.path) };
     const onProgress = (bytes: number, total: number): void => reporter.onProgress(`reading ${path}`, bytes / total);
-    for await (const row of readRows(local.path, { allColumns: true, onProgress })) {
-      if (reporter.signal.aborted) throw new Cancelled();
+    for await (const row of readRows(local.path, { allColumns: true, onProgress, signal: reporter.signal })) {
       if ('reason' in row && row.isEnd)
         notes.push(`${path} is not read behind line ${row.line}, where rows may be missing: ${row.reason}.`);
       if (!(await take({ path, ...row }))) return;
