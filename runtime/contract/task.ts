@@ -1,7 +1,16 @@
 /** Whether a fine-tuning has learned its task. Pure. */
 import { BASELINES } from './baselines.js';
 import { LIMITS } from './limits.js';
-import { comparedWithBase, fewest, isAbove, isCutOff, isFiniteNumber, share, type Compared } from './measures.js';
+import {
+  comparedWithBase,
+  fewest,
+  isAbove,
+  isCutOff,
+  isFiniteNumber,
+  mostOfBase,
+  share,
+  type Compared,
+} from './measures.js';
 import { deliveredState } from './states.js';
 import type { RunFacts } from './verdict.js';
 
@@ -60,7 +69,7 @@ export function learnedTask(run: RunFacts): boolean | undefined {
   const measured = kept.filter((one) => one !== undefined);
   // That phrases are found less says nothing: they may be those of another task.
   const found = comparedWithBase(run.measurements, ['contains'], state);
-  if ([...right, ...found].some(({ base, now }) => isAbove(now, base, LIMITS.taskRise))) return true;
+  if ([...right, ...found].some((one) => isAbove(one.now, mostOfBase(one), LIMITS.taskRise))) return true;
   if (measured.some((one) => one < LIMITS.taskLossFallen)) return true;
   return right.length + measured.length > 0 ? false : undefined;
 }

@@ -62,3 +62,14 @@ test('what was cut off of the base counts beside what a judge has left open', ()
   };
   assert.deepEqual([of(0), of(60)], ['lost', 'unknown']);
 });
+
+test('a task whose phrases the base may have given later is not shown to be learned', () => {
+  const task = (state: string, value: number, cut = 0) =>
+    harm(state, value, { name: 'style', measure: 'contains', judge: 'phrases', ...(cut > 0 && { cut }) });
+  const of = (cut: number) => {
+    const measurements = [harm('base', 0), harm('protected', 0), task('base', 0, cut), task('protected', 0.5)];
+    const verdict = runVerdict({ ...RUNS['protected, held']!, first: {}, last: {}, measurements });
+    return 'cause' in verdict ? verdict.cause : verdict.kind;
+  };
+  assert.deepEqual([of(0), of(32), of(64)], ['held', 'held', 'taskUnmeasured']);
+});
