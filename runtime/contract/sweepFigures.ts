@@ -30,6 +30,8 @@ export interface SweepFigure {
   prompts: number;
   /** Of the base model, over the runs that measured it. */
   base?: number;
+  /** The same, as if what was cut off had gone on to count. */
+  baseMost?: number;
   /** Some point was warned of the set. */
   warned?: true;
 }
@@ -64,12 +66,12 @@ export function groupsOf(points: readonly SweepPoint[], seeds = 1): SweepGroup[]
 
 /** Figures of the delivered models, in the order in which they were measured. */
 function figuresOf(points: readonly SweepPoint[], warned: ReadonlySet<string>): SweepFigure[] {
-  const found = new Map<string, { of: Measurement; all: Measurement[]; bases: number[] }>();
+  const found = new Map<string, { of: Measurement; all: Measurement[]; bases: Measurement[] }>();
   for (const { measurements } of points)
     for (const one of measurements.filter((m) => !isLeftOpen(m))) {
       const key = JSON.stringify([one.name, one.measure, one.judge]);
       const entry = found.get(key) ?? { of: one, all: [], bases: [] };
-      if (one.state === 'base') entry.bases.push(one.value);
+      if (one.state === 'base') entry.bases.push(one);
       else entry.all.push(one);
       found.set(key, entry);
     }
@@ -85,7 +87,7 @@ function figuresOf(points: readonly SweepPoint[], warned: ReadonlySet<string>): 
         name,
         measure,
         judge,
-        ...(bases.length > 0 && { base: mean(bases) }),
+        ...(bases.length > 0 && { base: mean(bases.map(({ value }) => value)), baseMost: mean(bases.map(mostOf)) }),
         ...(warned.has(name) && { warned: true as const }),
         runs: values.length,
         mean: mean(values),
@@ -134,7 +136,7 @@ function toneOf(points: readonly SweepPoint[], figures: readonly SweepFigure[], 
   const harm = harmsOf(figures);
   if (points.every(({ verdict }) => verdict === 'failed')) return 'neutral';
   if (points.some(({ verdict }) => verdict === 'lost' || verdict === 'broken')) return 'bad';
-  if (harm.some((figure) => (figure.low ?? figure.mean) > allowed(figure))) return 'bad';
+  if (harm.some((figure) => (figure.low ?? figure.mean) > allowed({ ...figure, base: figure.baseMost }))) return 'bad';
   const held = points.every(({ verdict }) => verdict === 'held');
   if (held && points.length < seeds) return 'neutral';
   if (held && harm.length > 0 && harm.every((figure) => (figure.high ?? 1) <= allowed(figure))) return 'good';

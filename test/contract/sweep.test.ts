@@ -103,6 +103,14 @@ describe('points over seeds', () => {
     assert.deepEqual(ends({ cut: 0 }), ends({}));
   });
 
+  it('are bad only beyond what the base may have done where it was cut off', () => {
+    const tone = (cut: number) => {
+      const measurements = [{ ...measured('base', 0), cut }, measured('plain', 1)];
+      return groupsOf([{ ...point(1, 1, 1, 'unprotected'), measurements }])[0]!.tone;
+    };
+    assert.deepEqual([tone(0), tone(12), tone(127)], ['bad', 'bad', 'neutral']);
+  });
+
   it('are compared with the mean of their bases, whichever seed comes last', () => {
     const bases = [0.01, 0.05, 0.03];
     const seeds = bases.map((base, i) => ({
