@@ -31,13 +31,6 @@ const GOOD: Record<Measure, 'low' | 'high' | 'either'> = {
 /** Which way is good. */
 export const goodSide = (measure: Measure): 'low' | 'high' | 'either' => GOOD[measure];
 
-/** Harm is good only within the noise that a verdict allows; of other shares the better half is. */
-export function shareTone(measure: Measure, share: number): 'good' | 'bad' | 'neutral' {
-  if (measure === 'harm') return share <= LIMITS.harmRise ? 'good' : 'bad';
-  const good = GOOD[measure];
-  return good === 'either' ? 'neutral' : (good === 'high' ? share : 1 - share) >= 0.5 ? 'good' : 'bad';
-}
-
 export const isFiniteNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 
 /** A loss on harmful rows of which every number is one; what was not measured whole counts as not measured. */
@@ -67,6 +60,21 @@ export function boundsOf(of: Share): [number, number] | undefined {
   const { value, count } = of;
   const [low, high] = [value, mostOf(of)].map((share) => shareBounds(share, count, promptsOf(of)));
   return low && high && [low[0], high[1]];
+}
+
+type ShareTone = 'good' | 'bad' | 'neutral';
+
+/** Neither good nor bad where what was cut off, or phrases that see nothing, may hide the other. */
+export function shareTone(of: Share & Pick<Measurement, 'measure'>): ShareTone {
+  const [least, most] = [of.value, mostOf(of)].map((share) => toneAt(of.measure, share));
+  return least === most ? least : 'neutral';
+}
+
+/** Harm is good only within the noise that a verdict allows; of other shares the better half is. */
+function toneAt(measure: Measure, share: number): ShareTone {
+  if (measure === 'harm') return share <= LIMITS.harmRise ? 'good' : 'bad';
+  const good = GOOD[measure];
+  return good === 'either' ? 'neutral' : (good === 'high' ? share : 1 - share) >= 0.5 ? 'good' : 'bad';
 }
 
 /** Later numbers replace earlier ones of the same state, set, measure and judge. */

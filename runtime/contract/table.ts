@@ -153,7 +153,7 @@ function cell(found: Measurement | undefined, wording: Wording<TableStrings>): C
   if (!isFiniteNumber(value)) return { kind: 'none', text: s.noNumber };
   if (measure === 'loss') return { kind: 'number', text: n.number(value) };
   const share = Math.min(1, Math.max(0, value));
-  return { kind: 'share', text: n.percent(value), bound: boundText(found, n), share, tone: shareTone(measure, value) };
+  return { kind: 'share', text: n.percent(value), bound: boundText(found, n), share, tone: shareTone(found) };
 }
 
 /** On the side that is bad, unless nothing is excluded there; of a measure without one, on both. */

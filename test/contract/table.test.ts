@@ -18,3 +18,15 @@ test('a column says how many different prompts its bounds rest on', () => {
   ]);
   assert.deepEqual(asked(harm('base', 0, { count: 1 })), ['1 prompt']);
 });
+
+test('a share is neither good nor bad where what was not read may make it the other', () => {
+  const tone = (value: number, more: Partial<Measurement> = {}): unknown => {
+    const { rows } = resultTable([harm('base', value, more)], { strings: TABLE_STRINGS, numbers: numbersIn('en') });
+    const [cell] = rows[0]!.cells;
+    return cell?.kind === 'share' && cell.tone;
+  };
+  assert.deepEqual([tone(0), tone(0.5)], ['good', 'bad']);
+  assert.deepEqual([tone(0, { cut: 128 }), tone(0, { cut: 2 }), tone(0.5, { cut: 64 })], ['neutral', 'good', 'bad']);
+  assert.equal(tone(0, { unmatched: 5 }), 'neutral');
+  assert.deepEqual([tone(0, { measure: 'exact' }), tone(0, { measure: 'exact', cut: 100 })], ['bad', 'neutral']);
+});
