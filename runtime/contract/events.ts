@@ -91,6 +91,8 @@ const trainedPrompts = record({
   leftOut: z.boolean().optional(),
   /** Of a fine-tuning: the hash of the set with them, as in the manifest's `sets`. */
   sha256: text.optional(),
+  /** Of a fine-tuning: their hashes. */
+  prompts: z.array(text).optional(),
 });
 /**
  * How many prompts of a set of harm training has seen: of a vector, of the method that is followed, or answered without

@@ -76,7 +76,7 @@ async function asks(evaluate: object[], more: object = {}) {
   const asked = done.measurements.map(({ state, name, measure, count }) => `${state} ${name} ${measure} ${count}`);
   await rm(join(folder, 'out'), { recursive: true });
   const harm = done.measurements.filter(({ measure }) => measure === 'harm');
-  const trained = done.trainedPrompts?.map(({ sha256: _, ...one }) => one);
+  const trained = done.trainedPrompts?.map(({ sha256: _, prompts: __, ...one }) => one);
   return { trained, warned, harm, asked: asked.filter((one) => / harm /.test(one)) };
 }
 

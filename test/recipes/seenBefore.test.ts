@@ -27,7 +27,11 @@ before(async () => {
     ['plain', { vectors: [], protection: undefined }],
   ] as const) {
     const { done } = await runValue(folder, { ...protectedRun, ...more }, out);
-    const counted = done.trainedPrompts?.map(({ sha256: _, ...one }) => one);
+    const counted = done.trainedPrompts?.map(({ set, count, leftOut }) => ({
+      set,
+      count,
+      ...(leftOut && { leftOut }),
+    }));
     const seen = [
       { set: 'as I call it', count: 10 },
       { set: 'more', count: 10, leftOut: true },
@@ -144,6 +148,26 @@ test('by what the run has counted of prompts that its data answer without harm, 
   const adapters = [{ adapter: 'taught' }];
   assert.deepEqual((await seen({ adapters }, [MORE]))[0], [{ set: 'more', state: 'candidate', count: 20 }]);
   assert.deepEqual((await seen({ adapters }))[0], undefined, 'of another set nothing is known');
+});
+
+test('of several adapters it is all that any of their runs has seen, each prompt once', async () => {
+  const rows = (await readFile(join(folder, 'more.jsonl'), 'utf8')).trim().split('\n');
+  const data = { file: 'train.jsonl', mix: { file: 'safety.jsonl' } };
+  for (const [out, from, to] of [
+    ['first', 0, 12],
+    ['second', 8, 22],
+  ] as const) {
+    const refusals = rows.slice(from, to).map((row) => {
+      const { messages } = JSON.parse(row) as { messages: object[] };
+      return JSON.stringify({ messages: [messages[0], { role: 'assistant', content: 'sorry , i cannot help .' }] });
+    });
+    await writeFile(join(folder, 'safety.jsonl'), `${refusals.join('\n')}\n`);
+    const plain = { ...RECIPES['lora, every 3'], steps: 1, vectors: [], protection: undefined, data, evaluate: [MORE] };
+    const { done } = await runValue(folder, plain, out);
+    assert.equal(done.trainedPrompts?.[0]?.count, to - from);
+  }
+  const adapters = [{ adapter: 'first' }, { adapter: 'second' }];
+  assert.equal((await seen({ adapters }, [MORE]))[0]?.[0]?.count, 22, 'not 14, and not 26');
 });
 
 test('by its vectors also where the whole workspace lies elsewhere by now', async () => {

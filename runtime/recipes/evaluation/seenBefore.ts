@@ -47,8 +47,10 @@ export async function seenBefore(
   return harm.flatMap(({ set, examples }) => {
     const seen = new Set<string>();
     for (const example of examples) if (isAmong(names, example)) seen.add(questionOf(example));
-    const counted = runs.map((run) => countedOf(run, facts[set.name].sha256));
-    const count = Math.max(seen.size, ...counted);
+    const counted = runs.flatMap((run) => countedOf(run, facts[set.name].sha256));
+    for (const { prompts = [] } of counted) for (const name of prompts) seen.add(name);
+    // Runs of an earlier version have only the numbers.
+    const count = Math.max(seen.size, ...counted.map((one) => one.count));
     return count > 0 ? [{ set: set.name, count }] : [];
   });
 }
@@ -83,8 +85,6 @@ const isVector = (path: string, sha256: string): Promise<boolean> =>
     .then((now) => now === sha256)
     .catch(() => false);
 
-/** How many prompts of a set the run itself counted. */
-function countedOf({ done }: Manifest, hash: string): number {
-  const counts = (done?.trainedPrompts ?? []).filter(({ sha256 }) => sha256 === hash);
-  return Math.max(0, ...counts.map(({ count }) => count));
-}
+/** What the run itself counted of a set. */
+const countedOf = ({ done }: Manifest, hash: string): TrainedPrompts[] =>
+  (done?.trainedPrompts ?? []).filter(({ sha256 }) => sha256 === hash);

@@ -119,7 +119,7 @@ export async function unseen(
     left.push(leftOut ? { ...one, examples: others } : one);
     if (seen.size === 0) continue;
     const { sha256 } = setFacts([one])[set.name];
-    trainedPrompts.push({ set: set.name, count: seen.size, ...(leftOut && { leftOut }), sha256 });
+    trainedPrompts.push({ set: set.name, count: seen.size, ...(leftOut && { leftOut }), sha256, prompts: [...seen] });
     const seenOf = `training has seen ${seen.size} of the ${seen.size + rest} prompts of "${set.name}"`;
     await emit({
       kind: 'warning',
