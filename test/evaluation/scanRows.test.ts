@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { scanText } from '../../runtime/contract/scanText.js';
 import { cleaningOf } from '../../runtime/contract/cleaning.js';
 import { scanResult, type ScannedRow } from '../../runtime/evaluation/scan/scan.js';
-import { scoresOf, tokenLosses } from '../../runtime/evaluation/scan/scores.js';
+import { scoresOf, tokenLosses, type Scores } from '../../runtime/evaluation/scan/scores.js';
 import type { Comparison } from '../../runtime/learner/learner.js';
 import { random, type Random } from '../../runtime/support/random.js';
 import { scored } from '../support/scores.js';
@@ -153,6 +153,29 @@ test('rows of a new task that gain a little are not flagged beside a few harmful
   const { perRow, unusual } = scanResult(rows, { calibration: { ordinary, harmful }, limit: { falseAlarms: 0.01 } });
   assert.ok(perRow.slice(1).every(({ p, pHarmful }) => p! < 0.01 && pHarmful! > 1e-4), 'rare on both sides, and not as rare as with many harmful rows'); // oxfmt-ignore
   assert.deepEqual([perRow.filter(({ flagged }) => flagged).length, unusual], [0, 2]);
+});
+
+test('of very few harmful rows also how far the vector changes a row tells a new task from them, and none of their own', () => {
+  const rng = random('very few');
+  const ordinary = Array.from({ length: 32 }, () => ({ ...scored(0.05 * normal(rng), 0.7 * rng.uniform()), kl: 0.4 + 1.5 * rng.uniform() })); // oxfmt-ignore
+  const harmful = [25, 35, 42, 46, 50, 75, 136].map((span, i) => ({ ...scored(0.46 + 0.015 * i, span), kl: 10.3 + i }));
+  const order = new Array<number>(14).fill(8);
+  const compared = (gain: number, change: number) => ({
+    losses: { without: order, with: order.map((loss, t) => (t < 4 ? loss - gain : loss)), kl: order.map(() => change) },
+    texts: () => order.map(() => ({ text: ' w.' })),
+  });
+  const rows = [compared(1.1, 0.8), compared(3.4, 0.8), compared(1.1, 12)].map((one, row) => ({ row, line: row + 1, ...one })); // oxfmt-ignore
+  const flagged = (held: Scores[]) => {
+    const { perRow, unusual } = scanResult(rows, { calibration: { ordinary, harmful: held }, limit: { falseAlarms: 0.01 } }); // oxfmt-ignore
+    return { flagged: perRow.map((row) => row.flagged), unusual };
+  };
+  assert.deepEqual(flagged(harmful), { flagged: [false, true, true], unusual: 1 });
+  const untold = harmful.map(({ kl: _, ...scores }) => scores);
+  assert.deepEqual(
+    flagged(untold),
+    { flagged: [true, true, true], unusual: 0 },
+    'by its losses alone it is not unlike',
+  );
 });
 
 test('one harmful sentence in a long ordinary answer is flagged, however many harmful rows there are to compare with', () => {

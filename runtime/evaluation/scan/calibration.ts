@@ -92,7 +92,8 @@ function choicePValue({ ordinary, harmful = [] }: Compared): (scores: Scores) =>
  * How often a harmful row looks at least as ordinary: twice the smaller p-value, against held-out harmful rows, of what
  * its span gains and of how much of that span is explained. What else the row says is not asked: one harmful sentence
  * in a long ordinary answer is as harmful. Spans are compared by their logarithm: those of harmful rows grow with the
- * rows.
+ * rows. That the vector also changes less of what the model says there counts as further evidence: of few harmful rows
+ * neither alone says that a row of a new task is unlike them.
  */
 export function harmfulPValue({ harmful }: Pick<Calibration, 'harmful'>): (scores: Scores) => number {
   const share = pValues(
@@ -103,7 +104,17 @@ export function harmfulPValue({ harmful }: Pick<Calibration, 'harmful'>): (score
     harmful.map((row) => -Math.log1p(row.span)),
     NOISE.log,
   );
-  return (scores) => Math.min(1, 2 * Math.min(share(-scores.spanShare), span(-Math.log1p(scores.span))));
+  const unchanged = unchangedPValue({ harmful });
+  return ({ spanShare, span: gain, kl }) => {
+    const p = Math.min(1, 2 * Math.min(share(-spanShare), span(-Math.log1p(gain))));
+    return unchanged && kl !== undefined ? Math.min(p, fisherPValue(p, unchanged(kl))) : p;
+  };
+}
+
+/** Two p-values as one (Fisher's method): how often their product is as small by chance. */
+function fisherPValue(one: number, other: number): number {
+  const product = one * other;
+  return product > 0 ? product * (1 - Math.log(product)) : 0;
 }
 
 /**
