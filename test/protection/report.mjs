@@ -187,24 +187,10 @@ function sampleTable(rows) {
 
 const variantTable = (found) =>
   table(
-    [
-      'vector',
-      ...[...new Set(found.map(({ trait }) => trait))].flatMap((trait) => [
-        `${trait}: AUROC`,
-        'recall',
-        'false alarms',
-        'explained',
-        'trial',
-      ]),
-    ],
-    grouped(found, ({ variant }) => variant).map((group) => [
-      group[0].variant,
-      ...[...new Set(found.map(({ trait }) => trait))].flatMap((trait) => {
-        const one = group.find((other) => other.trait === trait);
-        if (!one) return ['–', '–', '–', '–', '–'];
-        const shares = [one.recall, one.falseAlarms, one.explained, one.heldOut.trial].map(percent);
-        return [one.auroc?.toFixed(4) ?? '–', ...shares];
-      }),
+    ['trait', 'vector', 'harmful rows held out', 'AUROC', 'recall', 'false alarms', 'explained', 'trial'],
+    found.map(({ trait, variant, heldOut, auroc, recall, falseAlarms, explained }) => [
+      ...[trait, variant, heldOut.harmful, auroc?.toFixed(4) ?? '–'],
+      ...[recall, falseAlarms, explained, heldOut.trial].map(percent),
     ]),
   );
 

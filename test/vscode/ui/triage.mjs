@@ -22,8 +22,9 @@ export default async function triage({ step, page, until, shot, command, open, c
     await frame.locator('vscode-dropdown').nth(at).click();
     await frame.locator('vscode-dropdown').nth(at).locator('vscode-option').filter({ hasText: text }).first().click();
   };
+  /** A file that has a tab: beside its review the list of files to open begins with that. */
   const renameInExplorer = async (from, to) => {
-    await open(from);
+    await page.locator(`.tab[data-resource-name="${from}"]`).click();
     await command('File: Reveal Active File in Explorer View');
     await page.keyboard.press('F2');
     const input = page.locator('.explorer-item-edited input, .explorer-folders-view input').first();
@@ -139,12 +140,12 @@ export default async function triage({ step, page, until, shot, command, open, c
   await step('renamed, a file keeps its review and its scan, and the page goes on; undone, too', async () => {
     const { exclude } = await review();
     const tab = (name) => page.locator('.tab').filter({ hasText: `Review: data/${name}` });
-    await renameInExplorer('data/train.jsonl', 'renamed.jsonl');
+    await renameInExplorer('train.jsonl', 'renamed.jsonl');
     await tab('renamed.jsonl').first().click();
     await table();
     assert.deepEqual(JSON.parse(await readFile(file('data/renamed.jsonl.review.json'), 'utf8')).exclude, exclude);
     await assert.rejects(readFile(file('data/train.jsonl.review.json')), { code: 'ENOENT' });
-    await renameInExplorer('data/renamed.jsonl', 'train.jsonl');
+    await renameInExplorer('renamed.jsonl', 'train.jsonl');
     await tab('train.jsonl').first().waitFor();
     assert.deepEqual((await review()).exclude, exclude);
     await command('Security Vectors: Review Flagged Rows');
