@@ -24,6 +24,8 @@ export default async function triage({ step, page, until, shot, command, open, c
   };
   /** A file that has a tab: beside its review the list of files to open begins with that. */
   const renameInExplorer = async (from, to) => {
+    // the page keeps where one is a tenth of a second later
+    await page.waitForTimeout(500);
     await page.locator(`.tab[data-resource-name="${from}"]`).click();
     await command('File: Reveal Active File in Explorer View');
     await page.keyboard.press('F2');
