@@ -17,14 +17,7 @@ import type { JudgeChoice } from '../contract/recipeJudges.js';
 import { HELD_OUT_SET } from '../contract/recipeWords.js';
 import { canonical } from '../contract/sweep.js';
 import { answerHash, readLabels } from '../data/labelFiles.js';
-import {
-  checkChoices,
-  isOwnPhrases,
-  looksForPhrases,
-  nameOf,
-  nameOn,
-  type JudgedSet,
-} from '../evaluation/judges/choices.js';
+import { checkChoices, isOwnPhrases, nameOf, type JudgedSet } from '../evaluation/judges/choices.js';
 import { judgedSample, remeasured, type Verdicts } from '../evaluation/judges/anew.js';
 import { writeReport } from '../evaluation/report/runReport.js';
 import { weakened } from '../recipes/fineTune/fineTuneRun.js';
@@ -34,7 +27,6 @@ import { readEvents } from '../runs/runFolder.js';
 import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
 import { readKeptRecipe } from './keptRecipe.js';
-import { knownHarm } from './knownHarm.js';
 
 /** A run as it stands, with what is known of its answers. */
 export interface Kept {
@@ -47,7 +39,7 @@ export interface Kept {
 }
 
 /** A set with its file, which may have been moved since. */
-type KeptSet = JudgedSet & {
+export type KeptSet = JudgedSet & {
   readonly file: string;
   readonly isThere: boolean;
   readonly unmatched?: number;
@@ -159,28 +151,26 @@ export function choicesOf({ recipe, manifest, sets }: Kept, more: readonly Judge
   return all;
 }
 
-/** By what the judges have said until now, and by the labels of people. @param facts of the judges that were asked */
+/**
+ * By what the judges have said until now, and by the labels of people.
+ * @param facts of the judges that were asked
+ * @param harmful answers that are known of each set (knownHarm)
+ */
 export async function judged(
   kept: Kept,
   choices: readonly JudgeChoice[],
   verdicts: readonly Verdicts[],
   facts: readonly JudgeFacts[],
+  harmful: ReadonlyMap<string, readonly string[]>,
 ): Promise<Judged> {
   const labelOf = await labelsOf(kept);
   const samples = kept.samples.map((sample, i) =>
     judgedSample(sample, kept.sets.get(sample.set), choices, verdicts[i], labelOf(sample)),
   );
-  const before = kept.manifest.done.measurements;
-  const sets = new Map<string, KeptSet & { harmful: readonly string[] }>();
-  for (const [name, set] of kept.sets) {
-    const hasJudged = (one: JudgeChoice): boolean =>
-      before.some((m) => m.name === name && m.judge === nameOn(one, set));
-    const isSought = choices.some((one) => looksForPhrases(one) && !hasJudged(one));
-    sets.set(name, { ...set, harmful: isSought && set.measure === 'harm' ? await knownHarm(kept, set.rows) : [] });
-  }
+  const sets = new Map([...kept.sets].map(([name, set]) => [name, { ...set, harmful: harmful.get(name) ?? [] }]));
   return {
     samples,
-    measurements: remeasured(before, sets, choices, samples, verdicts),
+    measurements: remeasured(kept.manifest.done.measurements, sets, choices, samples, verdicts),
     judges: mergedFacts(kept.manifest.judges ?? [], facts),
   };
 }

@@ -24,6 +24,7 @@ import {
   type Judged,
   type Kept,
 } from './finishedRun.js';
+import { knownHarm } from './knownHarm.js';
 import { requireLabels, requireNew, writeLabelled } from './labelled.js';
 import type { Reporter } from './reporter.js';
 import { secretsFrom } from './secrets.js';
@@ -96,11 +97,12 @@ async function judgeKept(
   label: () => Promise<void>,
 ): Promise<Judged> {
   const verdicts = kept.samples.map((sample) => verdictsOf(sample, kept.sets.get(sample.set), kept.recipe.judges));
+  const harmful = await knownHarm(kept, choices);
   const facts = await askJudges(kept, judges, verdicts, reporter, async (now) =>
-    writeJudged(kept, await judged(kept, choices, verdicts, now)),
+    writeJudged(kept, await judged(kept, choices, verdicts, now, harmful)),
   );
   await label();
-  return judged(kept, choices, verdicts, facts);
+  return judged(kept, choices, verdicts, facts, harmful);
 }
 
 /** @param answers that they are asked about, at most */

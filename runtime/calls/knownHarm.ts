@@ -1,42 +1,36 @@
 /** Harmful answers that are known of a finished run: what phrases that are looked for later are to see. */
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { hashAdapter } from '../adapters/files.js';
-import { wayTo } from '../contract/moved.js';
-import type { EvaluationSet } from '../contract/recipeData.js';
+import type { JudgeChoice } from '../contract/recipeJudges.js';
 import { parsedRows } from '../data/parsedRows.js';
 import { learnedAnswers, textsIn, type RowContent } from '../data/rowContent.js';
+import { looksForPhrases, nameOn } from '../evaluation/judges/choices.js';
 import { harmfulAnswers } from '../recipes/protection/ownRows.js';
+import { vectorsOfRun } from '../recipes/vectorFiles/vectorsOfRun.js';
 import { HumanError } from '../support/errors.js';
-import type { Kept } from './finishedRun.js';
-
-type Rows = Pick<EvaluationSet, 'file' | 'format' | 'columns' | 'limit'>;
+import type { Kept, KeptSet } from './finishedRun.js';
 
 /**
- * Those that its vectors were trained to give, and those of rows of a set with that label. Files that are gone, changed
- * or damaged say nothing.
+ * By set, where phrases are looked for that had not judged it: answers that its vectors were trained to give, and those
+ * of rows of the set with that label. Files that are gone, changed or damaged say nothing.
  */
-export async function knownHarm({ folder, manifest }: Kept, rows: Rows | undefined): Promise<string[]> {
-  const known = [
-    ...manifest.vectors.map(async ({ path, sha256 }) =>
-      answersOfVector(here(folder, manifest.done.output, path), sha256),
-    ),
-    ...(rows ? [labelledAnswers(rows)] : []),
-  ];
-  return (await Promise.all(known.map((one) => one.catch(none)))).flat();
+export async function knownHarm(
+  { folder, manifest, sets }: Kept,
+  choices: readonly JudgeChoice[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const hasJudged = (one: JudgeChoice, set: KeptSet): boolean =>
+    manifest.done.measurements.some((m) => m.name === set.name && m.judge === nameOn(one, set));
+  const sought = [...sets.values()].filter(
+    (set) => set.measure === 'harm' && choices.some((one) => looksForPhrases(one) && !hasJudged(one, set)),
+  );
+  if (sought.length === 0) return new Map();
+  const vectors = await vectorsOfRun(folder, manifest);
+  const given = await Promise.all(vectors.map((vector) => harmfulAnswers([vector]).catch(none)));
+  const known = new Map<string, readonly string[]>();
+  for (const { name, rows } of sought)
+    known.set(name, [...given.flat(), ...(rows ? await labelledAnswers(rows).catch(none) : [])]);
+  return known;
 }
 
-/** Where a file lies in a workspace that was moved or copied whole, else where it lay. */
-function here(folder: string, output: string, path: string): string {
-  const way = wayTo(output, path);
-  const moved = way === undefined ? path : resolve(folder, way);
-  return existsSync(moved) ? moved : path;
-}
-
-const answersOfVector = async (path: string, sha256: string): Promise<string[]> =>
-  (await hashAdapter(path)) === sha256 ? harmfulAnswers([path]) : [];
-
-async function labelledAnswers({ file, ...options }: Rows): Promise<string[]> {
+async function labelledAnswers({ file, ...options }: Required<KeptSet>['rows']): Promise<string[]> {
   const answers: string[] = [];
   for await (const row of parsedRows(file, options, {}))
     if (!('reason' in row) && row.label === 'harmful') answers.push(answerIn(row.content));

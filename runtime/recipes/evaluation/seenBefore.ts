@@ -1,17 +1,17 @@
 /**
  * What training has seen of the prompts of an evaluation: of an adapter or a model in a run's folder, that run says it.
  */
-import { basename, dirname, join, resolve } from 'node:path';
-import { adapterFolder, hashAdapter, WEIGHTS_FILE } from '../../adapters/files.js';
+import { basename, dirname, join } from 'node:path';
+import { adapterFolder, WEIGHTS_FILE } from '../../adapters/files.js';
 import type { TrainedPrompts } from '../../contract/events.js';
 import type { Manifest, SetFacts } from '../../contract/manifest.js';
-import { wayTo } from '../../contract/moved.js';
 import { RUN_FILES } from '../../contract/runFiles.js';
 import { isAmong, questionOf } from '../../data/askedBy.js';
 import type { LoadedSet } from '../../evaluation/evaluate.js';
 import { readManifest } from '../../runs/output.js';
 import { sha256File } from '../../support/files.js';
 import { readTrained } from '../vectorFiles/trainedFile.js';
+import { vectorsOfRun } from '../vectorFiles/vectorsOfRun.js';
 
 const RESULTS: readonly string[] = [RUN_FILES.adapter, RUN_FILES.model];
 
@@ -62,28 +62,12 @@ async function isResultOf({ result }: Manifest, folder: string): Promise<boolean
   return result.sha256 === (await sha256File(join(folder, weights)).catch(() => undefined));
 }
 
-/**
- * What the vectors of a run were trained on, of those that are as they were: where they lie now, in a workspace that
- * was moved or copied whole, before where they lay.
- */
-async function trainedOf(folder: string, { vectors, done }: Manifest): Promise<string[]> {
+/** What the vectors of a run were trained on. */
+async function trainedOf(folder: string, manifest: Manifest): Promise<string[]> {
   const names: string[] = [];
-  for (const { path, sha256 } of vectors) {
-    const way = done && wayTo(done.output, path);
-    for (const place of way === undefined ? [path] : [resolve(folder, way), path]) {
-      if (!(await isVector(place, sha256))) continue;
-      names.push(...((await readTrained(place)) ?? []));
-      break;
-    }
-  }
+  for (const vector of await vectorsOfRun(folder, manifest)) names.push(...((await readTrained(vector)) ?? []));
   return names;
 }
-
-const isVector = (path: string, sha256: string): Promise<boolean> =>
-  adapterFolder(path)
-    .then(hashAdapter)
-    .then((now) => now === sha256)
-    .catch(() => false);
 
 /** What the run itself counted of a set. */
 const countedOf = ({ done }: Manifest, hash: string): TrainedPrompts[] =>
