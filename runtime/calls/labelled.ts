@@ -1,9 +1,10 @@
-import { lstat } from 'node:fs/promises';
 import { writeFileAtomic } from '../support/files.js';
 import type { SampleEvent } from '../contract/answers.js';
 import { HumanError } from '../support/errors.js';
-import { ifThere } from '../support/ifThere.js';
+import { orAlreadyThere, requireAbsent } from '../support/newFile.js';
 import { requireWritable } from '../support/writable.js';
+
+const OTHER_NAME = 'Choose another name.';
 
 /**
  * Writes what people have labelled as an evaluation set: prompt, answer, and whether the answer is harmful. Of a
@@ -23,9 +24,7 @@ export async function writeLabelled(file: string, samples: readonly SampleEvent[
       rows.set(JSON.stringify([asked, label]), `${JSON.stringify(row)}\n`);
     }
   requireLabels(file, rows.size > 0);
-  await writeFileAtomic(file, [...rows.values()].join(''), { isNew: true }).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === 'EEXIST' ? alreadyThere(file) : error;
-  });
+  await writeFileAtomic(file, [...rows.values()].join(''), { isNew: true }).catch(orAlreadyThere(file, OTHER_NAME));
 }
 
 /** @throws HumanError */
@@ -39,13 +38,6 @@ export function requireLabels(file: string, areThere: boolean): void {
 
 /** Before a judge is asked. @throws HumanError where the file is there already, or cannot be written */
 export async function requireNew(file: string): Promise<void> {
-  if (await ifThere(lstat(file))) throw alreadyThere(file);
+  await requireAbsent(file, OTHER_NAME);
   await requireWritable(file);
 }
-
-const alreadyThere = (place: string): HumanError =>
-  new HumanError('this file already exists.', {
-    place,
-    remedy: 'Choose another name.',
-    code: 'exists',
-  });

@@ -1,11 +1,10 @@
-import { lstat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import type { Cleaning, Rest } from '../contract/cleaning.js';
 import { saidFormat, type Columns, type ReadAs } from '../contract/mapping.js';
 import { isText, type CleanResult } from '../contract/dataInfo.js';
 import { HumanError } from '../support/errors.js';
 import { isSameFile } from '../support/files.js';
-import { ifThere } from '../support/ifThere.js';
+import { orAlreadyThere, requireAbsent } from '../support/newFile.js';
 import { replaceFile, type Handle } from '../support/replaceFile.js';
 import { requireWritable } from '../support/writable.js';
 import type { JsonObject } from '../support/jsonFile.js';
@@ -51,16 +50,11 @@ export async function checkCleaned({
       remedy: `Give a file that ends in .jsonl${own === '.jsonl' ? '' : ` or ${own}`}.`,
     });
   }
-  if (!force && (await ifThere(lstat(out)))) throw alreadyThere(out);
+  if (!force) await requireAbsent(out, OTHER_FILE);
   await requireWritable(out);
 }
 
-const alreadyThere = (place: string): HumanError =>
-  new HumanError('this file already exists.', {
-    place,
-    remedy: 'Give another file, or replace this one with --force.',
-    code: 'exists',
-  });
+const OTHER_FILE = 'Give another file, or replace this one with --force.';
 
 const isSameKind = (data: string, out: string): boolean =>
   isText(data) && extname(data).toLowerCase() === extname(out).toLowerCase();
@@ -130,9 +124,7 @@ export async function writeCleaned(options: Options, { signal }: { signal?: Abor
       await same?.close();
     }
   };
-  await replaceFile(out, write, { isNew: !force }).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === 'EEXIST' ? alreadyThere(out) : error;
-  });
+  await replaceFile(out, write, { isNew: !force }).catch(orAlreadyThere(out, OTHER_FILE));
   const changes =
     hunks.length === 0 ? '' : [`--- ${basename(data)}`, `+++ ${basename(out)}`, ...hunks].join('\n') + '\n';
   return { path: out, ...counts, ...(others.count > 0 && { unscanned: others }), changes };
