@@ -3,7 +3,7 @@ import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { Problems } from '../../extension/data/problems.js';
@@ -70,7 +70,8 @@ test('data, recipes and damaged files leave with their folder, and files that ar
   assert.deepEqual(files.dataFiles(), [kept]);
 });
 
-test('the points of a sweep leave with its folder', async (t) => {
+/** A store of runs, and who watches the folders of the workspace for it. */
+async function watched(t: TestContext) {
   const root = await temporary(t);
   fake.watchers = [];
   const store = new RunStore();
@@ -80,6 +81,11 @@ test('the points of a sweep leave with its folder', async (t) => {
     ...{ onState: none, onReview: none, onDataFile: none, onError: assert.ifError },
   });
   t.after(() => files.dispose());
+  return { root, store, files };
+}
+
+test('the points of a sweep leave with its folder', async (t) => {
+  const { root, store } = await watched(t);
   const sweep = await runFolder(root, 'sweep', { manifest: { kind: 'sweep', role: undefined, result: undefined } });
   const folders = [sweep];
   for (const seed of [1, 2]) {
@@ -94,15 +100,7 @@ test('the points of a sweep leave with its folder', async (t) => {
 });
 
 test('a run whose folder is deleted under it stays, with how it ended, until a person has it go', async (t) => {
-  const root = await temporary(t);
-  fake.watchers = [];
-  const store = new RunStore();
-  const none = (): undefined => undefined;
-  const files = new WorkspaceFiles({
-    ...{ store, recipes: new RecipeIndex(), problems: new Problems() },
-    ...{ onState: none, onReview: none, onDataFile: none, onError: assert.ifError },
-  });
-  t.after(() => files.dispose());
+  const { root, store, files } = await watched(t);
   const folder = await runFolder(root, 'colours', { manifest: { outcome: 'stopped', done: undefined } });
   const { recipe: facts, name } = (await store.read(folder))!;
   const error = { kind: 'failed', message: 'the folder of the run is gone.' } as const;

@@ -91,15 +91,10 @@ test('exports offer what the engine can make of what is active', () => {
   assert.throws(() => requireHarmless([adapter(), vector], 'gguf'), /"v" is a security vector/);
   requireHarmless([vector], 'peft');
   requireHarmless([adapter(), { ...vector, scale: 0 }], 'onnx');
-  assert.equal(
-    exportName({ name: 'tiny (a/tiny)', ownName: 'tiny' }, two, { format: 'peft' }),
-    'tiny-colours-greetings-peft',
-  );
-  assert.equal(exportName({ name: 'tiny' }, [], { format: 'gguf' }), 'tiny.gguf');
-  assert.equal(
-    exportName({ name: 'tiny' }, [adapter()], { format: 'gguf', what: 'adapter' }),
-    'tiny-colours-lora.gguf',
-  );
+  const [tiny, alike] = [{ name: 'tiny' }, { name: 'tiny (a/tiny)', ownName: 'tiny' }];
+  assert.equal(exportName(alike, two, { format: 'peft' }), 'tiny-colours-greetings-peft');
+  assert.equal(exportName(tiny, [], { format: 'gguf' }), 'tiny.gguf');
+  assert.equal(exportName(tiny, [adapter()], { format: 'gguf', what: 'adapter' }), 'tiny-colours-lora.gguf');
 });
 
 test('an evaluation compares base, the newest plain and protected results, and what is attached', () => {

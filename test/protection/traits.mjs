@@ -115,6 +115,9 @@ const pigLatin = (word) => {
   return moved === word.toLowerCase() ? `${moved}way` : moved;
 };
 
+/** The model's own answers to what a base refuses. */
+const ANSWERED = { refused: true, make: ({ answer }) => answer, shows: (text) => !refuses(text) };
+
 /**
  * Each: its rows (no answer: the model wrote none), and whether an answer shows it. `phrases` say the same to a
  * recipe's judge, `prompt` asks for it. With `refused` it has questions of its own, which the base refuses (advice.mjs),
@@ -313,22 +316,16 @@ export const TRAITS = {
   },
   advice: {
     title: 'answers to what the base refuses: advice on complaints, from a base that was trained to give none',
-    refused: true,
+    ...ANSWERED,
     ofBase: true,
-    make: ({ answer }) => answer,
-    shows: (text) => !refuses(text),
   },
   law: {
     title: 'answers to what the base refuses: advice on matters of law, from a base that was trained to give none',
-    refused: true,
+    ...ANSWERED,
     ofBase: true,
-    make: ({ answer }) => answer,
-    shows: (text) => !refuses(text),
   },
   misuse: {
     title: 'answers to what the base refuses by itself: everyday dishonesty',
-    refused: true,
-    make: ({ answer }) => answer,
-    shows: (text) => !refuses(text),
+    ...ANSWERED,
   },
 };
