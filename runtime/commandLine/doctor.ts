@@ -1,6 +1,7 @@
 /** What a bug report needs to know of a machine, and nothing that tells whose it is. */
 import { arch, availableParallelism, cpus, freemem, platform, release, totalmem } from 'node:os';
-import { ONNXRUNTIME, openBackend } from '../device/session.js';
+import { openBackend } from '../device/openBackend.js';
+import { ONNXRUNTIME } from '../device/session.js';
 import { GB } from '../contract/format.js';
 import { DEVICE_NAMES, type Device } from '../contract/recipeWords.js';
 import { memoryLimit } from '../support/memory.js';

@@ -19,7 +19,8 @@ import { loadTokenizer, type Tokenizer } from '../models/text/tokenizer.js';
 import { plural } from '../contract/format.js';
 import type { DataSource } from '../contract/recipeData.js';
 import type { DeviceChoice, Precision } from '../contract/recipeWords.js';
-import { openBackend, type Backend } from '../device/session.js';
+import { openBackend } from '../device/openBackend.js';
+import type { Backend } from '../device/session.js';
 import { stepWork } from '../device/trial.js';
 
 /** A model on a device, with what is needed to train it and to talk to it. */

@@ -1,17 +1,14 @@
 /** The only file that touches onnxruntime-node: devices, sessions, tensors. */
 import * as ort from 'onnxruntime-node';
-import { HumanError } from '../support/errors.js';
 import type { DType, Graph } from '../onnx/graph.js';
 import { lowerLogSoftmax } from '../onnx/lower.js';
 import { serialize } from '../onnx/serialize.js';
 import { elementsOf, type Dim } from '../onnx/shapes.js';
 import { scanCounts, unrollScans } from '../onnx/unroll.js';
 import { weightsAsInputs } from '../onnx/weightInputs.js';
-import { DEVICE_NAMES, type Device, type DeviceChoice } from '../contract/recipeWords.js';
-import { formatDuration } from '../contract/format.js';
+import type { Device } from '../contract/recipeWords.js';
 import { DEVICES, type Piecewise } from './devices.js';
 import { failureOf } from './failures.js';
-import { FEW_NUMBERS, secondsOf, speedOf, stepWork, type TimedRuns, type StepWork } from './trial.js';
 import { deviceWeights, type DeviceWeights, type HeldWeights } from './deviceWeights.js';
 
 /**
@@ -120,179 +117,10 @@ export async function openFile(
   };
 }
 
-/** What `auto` goes by where no model is known. */
-const TYPICAL = stepWork(135e6, 30, 'a model of 135 million weights');
-/** How much faster than the CPU a GPU must be to be chosen: it has to compile its programs first. */
-const FASTER = 1.5;
-
-/**
- * Opens a device. `auto` tries those that are there, and takes a GPU if a step is expected to be faster there than on
- * the CPU: a driver in software answers, too, and a small model spends its time between the operators. The reason says
- * what was expected.
- * @throws HumanError when a device is asked for by name and there is none.
- */
-export async function openBackend(device: DeviceChoice, threads = 0, work: StepWork = TYPICAL): Promise<Backend> {
-  if (device === 'cpu') return backend('cpu', threads);
-  if (device !== 'auto') {
-    const found = await answers(device);
-    if (!('failure' in found)) return backend(device, threads);
-    throw new HumanError(`${DEVICE_NAMES[device]} is not available: ${found.failure}.`, {
-      place: 'device',
-      remedy: DEVICES[device].remedy,
-    });
-  }
-  const failures: string[] = [];
-  let best: { device: Device; seconds: number } | undefined;
-  for (const name of Object.keys(DEVICES) as Device[]) {
-    if (name === 'cpu' || !DEVICES[name].auto) continue;
-    const found = await speed(name);
-    if ('failure' in found) failures.push(found.failure);
-    else if (!best || secondsOf(work, found) < best.seconds) best = { device: name, seconds: secondsOf(work, found) };
-  }
-  if (!best) return backend('cpu', threads, `no GPU: ${failures[0]}`);
-  const cpu = await speed('cpu');
-  if ('failure' in cpu) throw new Error(`the CPU computes nothing: ${cpu.failure}`);
-  const onCpu = secondsOf(work, cpu);
-  const said = `a GPU answers through ${DEVICE_NAMES[best.device]}: a training step of ${work.of} would take about ${secondsText(best.seconds)} there, ${secondsText(onCpu)} on the CPU`;
-  return backend(onCpu > FASTER * best.seconds ? best.device : 'cpu', threads, said);
-}
-
-const secondsText = (seconds: number): string =>
-  seconds < 10 ? `${Number(seconds.toPrecision(2))} s` : formatDuration(seconds);
-
-/** What a device computes, or why it computes nothing: asked once, as a device does not change while a process lives. */
-function trial<T>(compute: (timed: TimedRuns) => Promise<T>): (device: Device) => Promise<T | { failure: string }> {
-  const trials = new Map<Device, Promise<T | { failure: string }>>();
-  const attempt = async (device: Device): Promise<T | { failure: string }> => {
-    const { missing, absent } = DEVICES[device];
-    const why = missing();
-    if (why !== undefined) return { failure: why };
-    try {
-      return await compute(timedRuns(backend(device, 0)));
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      return { failure: absent.pattern.test(message) ? absent.words : message.split('\n')[0] };
-    }
-  };
-  return (device) => {
-    const known = trials.get(device) ?? attempt(device);
-    trials.set(device, known);
-    return known;
-  };
-}
-
-/** Runs graphs on a device, each in a session of its own. */
-const timedRuns =
-  (on: Backend): TimedRuns =>
-  async (graph, dims, tries) => {
-    const session = await on.session(graph);
-    const x = float32(new Float32Array(elementsOf(dims)).fill(1), dims);
-    const run = async (): Promise<number> => {
-      const began = performance.now();
-      await session.run({ x });
-      return (performance.now() - began) / 1000;
-    };
-    let least = await run(); // the first compiles
-    for (let i = 0; i < tries; i++) least = Math.min(least, await run());
-    await session.dispose();
-    return least;
-  };
-
-/** How fast a device is: that takes a driver in software several seconds. */
-const speed = trial(speedOf);
-/** Whether a device computes at all. */
-const answers = trial(async (timed) => ({ seconds: await timed(...FEW_NUMBERS, 0) }));
-
-function backend(device: Device, threads: number, reason?: string): Backend {
-  const { maxSplitOutputs, pieces, keeps, logSoftmax, exactAngles } = DEVICES[device];
-  const copies = new Map<string, Promise<ort.InferenceSession>>();
-  const options = (
-    { folder, keep, profile, prepack = false }: SessionOptions,
-    exact: readonly string[],
-  ): ort.InferenceSession.SessionOptions => ({
-    executionProviders:
-      device === 'cpu' ? ['cpu'] : [{ name: device, ...(exact.length > 0 ? { forceCpuNodeNames: exact } : {}) }, 'cpu'],
-    // The graph is written well: optimising it costs seconds, folds F16 weights to F32 and copies mapped weights.
-    graphOptimizationLevel: 'disabled',
-    enableMemPattern: false,
-    // batches have many shapes; an arena keeps a block for each and grows to several times what a step needs
-    enableCpuMemArena: false,
-    ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
-    ...(keep && keeps ? { preferredOutputLocation: Object.fromEntries(keep.map((name) => [name, 'gpu-buffer'])) } : {}),
-    // what goes wrong is thrown
-    logSeverityLevel: 4,
-    ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
-    extra: {
-      session: {
-        disable_prepacking: prepack ? '0' : '1',
-        'intra_op.allow_spinning': '0',
-        ...(folder === undefined ? {} : { model_external_initializers_file_folder_path: folder }),
-      },
-    },
-  });
-  const onGpu = <T>(work: Promise<T>): Promise<T> =>
-    work.catch((error: unknown) => {
-      throw failureOf(device, error) ?? error;
-    });
-  /** The tensor in the memory of the CPU, or of the device. */
-  const copied = async (tensor: Tensor, keep: readonly string[] = []): Promise<Tensor> => {
-    const rank = tensor.dims.length;
-    const key = [tensor.type, rank, ...keep].join();
-    const open = (): Promise<ort.InferenceSession> =>
-      ort.InferenceSession.create(serialize(identityGraph(tensor.type as DType, rank)), options({ keep }, []));
-    const session = copies.get(key) ?? open();
-    copies.set(key, session);
-    session.catch(() => copies.delete(key));
-    return onGpu(session.then(async (one) => (await one.run({ x: tensor })).y));
-  };
-  /** All backends of a device share its weights. */
-  const weightsOn = (): DeviceWeights<Tensor> => {
-    const known =
-      weightsOfDevices.get(device) ??
-      deviceWeights(
-        async (values, shape) => {
-          const onCpu =
-            values instanceof Float32Array ? float32(values, shape) : new ort.Tensor('uint8', values, shape);
-          try {
-            return await copied(onCpu, ['y']);
-          } finally {
-            discard([onCpu]);
-          }
-        },
-        (tensor) => tensor.dispose(),
-      );
-    weightsOfDevices.set(device, known);
-    return known;
-  };
-  const load = async (graph: Graph, given: SessionOptions): Promise<Loaded> => {
-    const lowered = logSoftmax ? graph : lowerLogSoftmax(graph);
-    const { graph: read, weights } = keeps ? weightsAsInputs(lowered) : { graph: lowered, weights: [] };
-    const held = keeps ? await weightsOn().hold(weights, given.folder ?? '') : NONE_HELD;
-    try {
-      const session = await ort.InferenceSession.create(
-        serialize(read),
-        options(given, exactAngles ? [] : exactNodes(read)),
-      );
-      return {
-        session,
-        weights: held.feeds,
-        hasOwn: read.initializers.some(({ data }) => data.kind === 'external'),
-        dispose: async () => {
-          try {
-            if (given.profile !== undefined) session.endProfiling();
-            await session.release();
-          } finally {
-            await held.release();
-          }
-        },
-      };
-    } catch (error) {
-      await held.release();
-      const why = error instanceof Error ? error.message : String(error);
-      const message = `the graph ${graph.name} does not load on ${device}: ${why}`;
-      throw failureOf(device, error) ?? new Error(message, { cause: error });
-    }
-  };
+/** Sessions of onnxruntime on one device. @param reason why it was chosen, under `auto` */
+export function backend(device: Device, threads: number, reason?: string): Backend {
+  const { maxSplitOutputs, pieces } = DEVICES[device];
+  const on: Place = { device, threads, copies: new Map() };
   return {
     device,
     threads,
@@ -301,42 +129,27 @@ function backend(device: Device, threads: number, reason?: string): Backend {
     pieces,
     async session(graph, given = {}) {
       const names = graph.outputs.map((v) => v.name);
-      const loaded = new Map<string, Promise<Loaded>>();
       const counts = pieces === 'unrolled' ? scanCounts(graph) : [];
-      /** What runs the graph with bodies of Scans that run so often. */
-      const loadedFor = async (times: ReadonlyMap<Dim, number>): Promise<Loaded> => {
-        const key = JSON.stringify([...times.values()]);
-        const known = loaded.get(key);
-        if (known) return known;
-        for (const [old, one] of [...loaded].slice(0, 1 - MOST_OWN)) {
-          if (!(await one).hasOwn) break;
-          loaded.delete(old);
-          await (await one).dispose();
-        }
-        const made = load(times.size > 0 ? unrollScans(graph, (dim) => times.get(dim)!) : graph, given);
-        loaded.set(key, made);
-        made.catch(() => loaded.delete(key));
-        return made;
-      };
-      if (counts.length === 0) await loadedFor(new Map());
+      const unrolled = new UnrolledGraphs((times) =>
+        load(on, times.size > 0 ? unrollScans(graph, (dim) => times.get(dim)!) : graph, given),
+      );
+      if (counts.length === 0) await unrolled.of(new Map());
       return {
         async run(feeds, fetch = names, into = {}) {
           const times = new Map(counts.map(({ dim, input, axis }) => [dim, feeds[input].dims[axis]]));
-          const { session, weights } = await loadedFor(times);
-          if (device !== 'cpu') return onGpu(session.run({ ...weights, ...feeds }, fetch));
+          const { session, weights } = await unrolled.of(times);
+          if (device !== 'cpu') return named(device, session.run({ ...weights, ...feeds }, fetch));
           const found = await session.run(feeds, { ...Object.fromEntries(fetch.map((name) => [name, null])), ...into });
           discard(Object.keys(into).map((name) => found[name]));
           return { ...found, ...into };
         },
-        dispose: async () => {
-          await Promise.all([...loaded.values()].map(async (one) => (await one).dispose()));
-        },
+        dispose: () => unrolled.dispose(),
       };
     },
     async read(tensor) {
       if (tensor.location === 'cpu') return tensor.data as Float32Array;
       // getData() on a tensor of the device ends the process: download through a session whose output is on the CPU.
-      return (await copied(tensor)).data as Float32Array;
+      return (await copied(on, tensor)).data as Float32Array;
     },
     release(tensor) {
       if (tensor && tensor.location !== 'cpu') tensor.dispose();
@@ -349,6 +162,113 @@ function backend(device: Device, threads: number, reason?: string): Backend {
   };
 }
 
+/** Where sessions run. */
+interface Place {
+  readonly device: Device;
+  readonly threads: number;
+  /** Sessions that copy a tensor, by its type and rank. */
+  readonly copies: Map<string, Promise<ort.InferenceSession>>;
+}
+
+async function load(on: Place, graph: Graph, given: SessionOptions): Promise<Loaded> {
+  const { logSoftmax, keeps, exactAngles } = DEVICES[on.device];
+  const lowered = logSoftmax ? graph : lowerLogSoftmax(graph);
+  const { graph: read, weights } = keeps ? weightsAsInputs(lowered) : { graph: lowered, weights: [] };
+  const held = keeps ? await weightsOn(on).hold(weights, given.folder ?? '') : NONE_HELD;
+  try {
+    const options = sessionOptions(on, given, exactAngles ? [] : exactNodes(read));
+    const session = await ort.InferenceSession.create(serialize(read), options);
+    return {
+      session,
+      weights: held.feeds,
+      hasOwn: read.initializers.some(({ data }) => data.kind === 'external'),
+      dispose: async () => {
+        try {
+          if (given.profile !== undefined) session.endProfiling();
+          await session.release();
+        } finally {
+          await held.release();
+        }
+      },
+    };
+  } catch (error) {
+    await held.release();
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `the graph ${graph.name} does not load on ${on.device}: ${why}`;
+    throw failureOf(on.device, error) ?? new Error(message, { cause: error });
+  }
+}
+
+/** @param exact names of nodes that stay on the CPU */
+function sessionOptions(
+  { device, threads }: Place,
+  { folder, keep, profile, prepack = false }: SessionOptions,
+  exact: readonly string[] = [],
+): ort.InferenceSession.SessionOptions {
+  const stays = DEVICES[device].keeps ? keep : undefined;
+  return {
+    executionProviders:
+      device === 'cpu' ? ['cpu'] : [{ name: device, ...(exact.length > 0 ? { forceCpuNodeNames: exact } : {}) }, 'cpu'],
+    // The graph is written well: optimising it costs seconds, folds F16 weights to F32 and copies mapped weights.
+    graphOptimizationLevel: 'disabled',
+    enableMemPattern: false,
+    // batches have many shapes; an arena keeps a block for each and grows to several times what a step needs
+    enableCpuMemArena: false,
+    ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
+    ...(stays ? { preferredOutputLocation: Object.fromEntries(stays.map((name) => [name, 'gpu-buffer'])) } : {}),
+    // what goes wrong is thrown
+    logSeverityLevel: 4,
+    ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
+    extra: {
+      session: {
+        disable_prepacking: prepack ? '0' : '1',
+        'intra_op.allow_spinning': '0',
+        ...(folder === undefined ? {} : { model_external_initializers_file_folder_path: folder }),
+      },
+    },
+  };
+}
+
+/** The tensor in the memory of the CPU, or of the device. */
+async function copied(on: Place, tensor: Tensor, keep: readonly string[] = []): Promise<Tensor> {
+  const rank = tensor.dims.length;
+  const key = [tensor.type, rank, ...keep].join();
+  const open = (): Promise<ort.InferenceSession> =>
+    ort.InferenceSession.create(serialize(identityGraph(tensor.type as DType, rank)), sessionOptions(on, { keep }));
+  const session = on.copies.get(key) ?? open();
+  on.copies.set(key, session);
+  session.catch(() => on.copies.delete(key));
+  return named(
+    on.device,
+    session.then(async (one) => (await one.run({ x: tensor })).y),
+  );
+}
+
+/** All backends of a device share its weights. */
+function weightsOn(on: Place): DeviceWeights<Tensor> {
+  const known =
+    weightsOfDevices.get(on.device) ??
+    deviceWeights(
+      async (values, shape) => {
+        const onCpu = values instanceof Float32Array ? float32(values, shape) : new ort.Tensor('uint8', values, shape);
+        try {
+          return await copied(on, onCpu, ['y']);
+        } finally {
+          discard([onCpu]);
+        }
+      },
+      (tensor) => tensor.dispose(),
+    );
+  weightsOfDevices.set(on.device, known);
+  return known;
+}
+
+/** What the device fails with has a name that people know. */
+const named = <T>(device: Device, work: Promise<T>): Promise<T> =>
+  work.catch((error: unknown) => {
+    throw failureOf(device, error) ?? error;
+  });
+
 /** A graph that onnxruntime has loaded, and the weights that it is fed with besides. */
 interface Loaded {
   readonly session: ort.InferenceSession;
@@ -359,6 +279,33 @@ interface Loaded {
 }
 /** So many graphs with weights of their own are loaded at once for one session, by the pieces that they compute. */
 const MOST_OWN = 2;
+
+/** A graph as it is loaded, once for each count of the runs of its Scans' bodies. */
+class UnrolledGraphs {
+  private readonly loaded = new Map<string, Promise<Loaded>>();
+
+  constructor(private readonly load: (times: ReadonlyMap<Dim, number>) => Promise<Loaded>) {}
+
+  async of(times: ReadonlyMap<Dim, number>): Promise<Loaded> {
+    const key = JSON.stringify([...times.values()]);
+    const known = this.loaded.get(key);
+    if (known) return known;
+    for (const [old, one] of [...this.loaded].slice(0, 1 - MOST_OWN)) {
+      if (!(await one).hasOwn) break;
+      this.loaded.delete(old);
+      await (await one).dispose();
+    }
+    const made = this.load(times);
+    this.loaded.set(key, made);
+    made.catch(() => this.loaded.delete(key));
+    return made;
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all([...this.loaded.values()].map(async (one) => (await one).dispose()));
+  }
+}
+
 const NONE_HELD: HeldWeights<Tensor> = { feeds: {}, release: async () => undefined };
 
 const weightsOfDevices = new Map<Device, DeviceWeights<Tensor>>();

@@ -15,7 +15,7 @@ import { linearLayers, parameters } from '../models/decoder/spec.js';
 import { findTensor } from '../models/decoder/weights.js';
 import { adapterName } from '../contract/adapterName.js';
 import type { Requests } from '../contract/protocol.js';
-import { openBackend } from '../device/session.js';
+import { openBackend } from '../device/openBackend.js';
 
 export type ExportParams = Requests['export']['params'];
 export interface ExportOptions {

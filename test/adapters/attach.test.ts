@@ -6,7 +6,8 @@ import { generationGraph } from '../../runtime/evaluation/inference/generate.js'
 import { logitsOf, positions } from '../../runtime/export/compare.js';
 import { linearLayers } from '../../runtime/models/decoder/spec.js';
 import { weightsFolder } from '../../runtime/models/decoder/weights.js';
-import { float32, int64, openBackend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
+import { float32, int64 } from '../../runtime/device/session.js';
 import { layout } from '../../runtime/adapters/sites.js';
 import { random } from '../../runtime/support/random.js';
 import { adapterOf, at, subject } from '../export/support.js';

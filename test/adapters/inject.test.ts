@@ -7,7 +7,8 @@ import { checkGraph } from '../../runtime/onnx/check.js';
 import { Builder } from '../../runtime/onnx/graph.js';
 import { Gemm, Reshape } from '../../runtime/onnx/ops.js';
 import { random } from '../../runtime/support/random.js';
-import { float32, openBackend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
+import { float32 } from '../../runtime/device/session.js';
 
 const SITES: Site[] = [
   'model.layers.0.self_attn.q_proj',

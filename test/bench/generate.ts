@@ -14,7 +14,7 @@ import { sum } from '../../runtime/contract/sum.js';
 import { openFrozen } from '../../runtime/models/openFrozen.js';
 import { copyAsFloat32 } from '../../runtime/models/packed/float32Copy.js';
 import { random } from '../../runtime/support/random.js';
-import { openBackend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
 
 const { values } = parseArgs({
   options: {

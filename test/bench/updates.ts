@@ -4,7 +4,8 @@
  * others that use the machine lengthen the time of the clock.
  */
 import { parseArgs } from 'node:util';
-import { float32, openBackend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
+import { float32 } from '../../runtime/device/session.js';
 import { openOptimizer } from '../../runtime/optim/optimizer.js';
 import { random } from '../../runtime/support/random.js';
 import { plainAdamW } from '../support/plainAdamW.js';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { float32, openBackend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
+import { float32 } from '../../runtime/device/session.js';
 import { Builder } from '../../runtime/onnx/graph.js';
 import { Add } from '../../runtime/onnx/ops.js';
 

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
-import { openBackend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
 import { cli, FEW_ROWS, jsonLines, sampleWorkspace } from '../calls/support.js';
 import { sampleIn16Bits } from '../support/in16Bits.js';
 import { program } from '../support/program.js';
@@ -203,7 +203,8 @@ it('a batch that is too large for the GPU is called so, in plain words', async (
   if (!env) return t.skip('no Vulkan driver: run node test/vscode/host/setup.mjs');
   const here = (file: string): string => JSON.stringify(new URL(`../../runtime/${file}`, import.meta.url).href);
   // 40,000 × 40,000 numbers are 6.4 GB: more than a buffer may have
-  const code = `const { float32, openBackend } = await import(${here('device/session.ts')});
+  const code = `const { float32 } = await import(${here('device/session.ts')});
+    const { openBackend } = await import(${here('device/openBackend.ts')});
     const { Builder } = await import(${here('onnx/graph.ts')});
     const { MatMul } = await import(${here('onnx/ops.ts')});
     const n = 40000;
@@ -220,8 +221,8 @@ it('a batch that is too large for the GPU is called so, in plain words', async (
 it('auto leaves a driver in software alone: it says how slow it is and takes the CPU', async (t) => {
   const env = await vulkanEnv();
   if (!env) return t.skip('no Vulkan driver: run node test/vscode/host/setup.mjs');
-  const session = new URL('../../runtime/device/session.ts', import.meta.url).href;
-  const code = `const { openBackend } = await import(${JSON.stringify(session)});
+  const device = new URL('../../runtime/device/openBackend.ts', import.meta.url).href;
+  const code = `const { openBackend } = await import(${JSON.stringify(device)});
     for (const device of ['auto', 'webgpu']) { const b = await openBackend(device); console.log(b.device + ': ' + b.reason); }`;
   const args = ['--import', 'tsx', '--input-type=module', '-e', code];
   const said = execFileSync(process.execPath, args, { env: { ...process.env, ...env }, encoding: 'utf8' });
@@ -239,8 +240,8 @@ it('auto falls back to the CPU with the reason where there is no GPU', async (t)
 });
 
 it('a device that is not there is refused by its name, and nothing is printed past us', (t) => {
-  const session = new URL('../../runtime/device/session.ts', import.meta.url).href;
-  const code = `const { openBackend } = await import(${JSON.stringify(session)});
+  const device = new URL('../../runtime/device/openBackend.ts', import.meta.url).href;
+  const code = `const { openBackend } = await import(${JSON.stringify(device)});
     for (const device of ['cuda', 'dml'])
       await openBackend(device).then(() => console.log('there'), (e) => console.log(e.message, '|', e.place, '|', e.remedy));`;
   const run = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], { encoding: 'utf8' });

@@ -1,7 +1,8 @@
 /** How fast the machine is, from what the clock and the processor say of the passes of a measurement. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openBackend, type Backend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
+import type { Backend } from '../../runtime/device/session.js';
 import { coldProductRate, quietSeconds } from '../../runtime/estimate/speed.js';
 
 /** A pass with so many seconds of the clock, on so many cores. */

@@ -14,7 +14,7 @@ import { groups } from '../../runtime/evaluation/inference/losses.js';
 import type { DecoderSpec } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { random } from '../../runtime/support/random.js';
-import { openBackend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
 import { loadReference } from '../support/reference.js';
 import { noting, watched } from '../support/runTokens.js';
 

@@ -10,7 +10,7 @@ import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { hashesOf } from '../../runtime/models/weights/hashes.js';
 import { linearLayers } from '../../runtime/models/decoder/spec.js';
-import { openBackend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
 import { atTokens, loadReference, REFERENCES, type Reference } from '../support/reference.js';
 import { adapterOf, at, place, type Place } from './support.js';
 

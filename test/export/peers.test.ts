@@ -12,7 +12,7 @@ import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { openGenerator } from '../../runtime/evaluation/inference/generate.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
-import { openBackend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
 import { ROOT } from '../calls/support.js';
 import { peersInstalled } from '../peers/setup.mjs';
 import { Peer } from './peer.js';

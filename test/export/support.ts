@@ -14,7 +14,7 @@ import { f32ToBf16, f32ToF16 } from '../../runtime/models/weights/halfFloats.js'
 import { linearLayers } from '../../runtime/models/decoder/spec.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import { random } from '../../runtime/support/random.js';
-import { openBackend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
 import { REFERENCES } from '../support/reference.js';
 
 export const adapterOf = (family: string, name: string): string => join(REFERENCES, family, 'adapters', name);

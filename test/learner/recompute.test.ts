@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';
-import { openBackend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
 import { openLearner } from '../../runtime/learner/learner.js';
 import { gradientGraph } from '../../runtime/learner/objective.js';
 import { flatTensor } from '../../runtime/learner/rows.js';

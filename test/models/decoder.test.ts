@@ -20,7 +20,8 @@ import { frozenWeights, trainableWeights } from '../../runtime/models/decoder/we
 import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder, type FloatType, type Graph } from '../../runtime/onnx/graph.js';
 import { Reshape } from '../../runtime/onnx/ops.js';
-import { float32, int64, openBackend, type Backend, type Feeds } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
+import { float32, int64, type Backend, type Feeds } from '../../runtime/device/session.js';
 import { atTokens, FAMILIES, loadReference, rightPositions, type Reference } from '../support/reference.js';
 
 let cpu: Backend;

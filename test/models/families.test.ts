@@ -8,7 +8,8 @@ import { findTensor, frozenWeights } from '../../runtime/models/decoder/weights.
 import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder } from '../../runtime/onnx/graph.js';
 import { Gather, Reshape } from '../../runtime/onnx/ops.js';
-import { float32, int64, openBackend, type Backend, type Feeds, type Session } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
+import { float32, int64, type Backend, type Feeds, type Session } from '../../runtime/device/session.js';
 import { atTokens, FAMILIES, loadReference, rightPositions, type Reference } from '../support/reference.js';
 
 let cpu: Backend;

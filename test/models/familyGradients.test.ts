@@ -20,7 +20,8 @@ import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder } from '../../runtime/onnx/graph.js';
 import { openLearner } from '../../runtime/learner/learner.js';
 import { supervised, type TrainingRow } from '../../runtime/learner/packing.js';
-import { float32, int64, openBackend, type Backend, type Feeds, type Tensor } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
+import { float32, int64, type Backend, type Feeds, type Tensor } from '../../runtime/device/session.js';
 import {
   atTokens,
   FAMILIES,

@@ -15,7 +15,8 @@ import { frozenWeights, weightsFolder } from '../../runtime/models/decoder/weigh
 import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder } from '../../runtime/onnx/graph.js';
 import { Gather } from '../../runtime/onnx/ops.js';
-import { int64, openBackend, type Backend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
+import { int64, type Backend } from '../../runtime/device/session.js';
 import { REFERENCES } from '../support/reference.js';
 import { readFloat64, readInt32 } from '../support/tensors.js';
 

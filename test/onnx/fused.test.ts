@@ -5,7 +5,8 @@ import { Builder } from '../../runtime/onnx/graph.js';
 import { Add, Div, Exp, Mul, Neg, ReduceSum, Sqrt, Sub } from '../../runtime/onnx/ops.js';
 import { ADAMW_SCALARS, adamWGraph, sumOfSquaresGraph } from '../../runtime/optim/adamw.js';
 import { random } from '../../runtime/support/random.js';
-import { float32, openBackend, scalar } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
+import { float32, scalar } from '../../runtime/device/session.js';
 
 const rng = random('fused');
 const vector = (length: number): Float32Array => Float32Array.from({ length }, () => rng.normal());

@@ -4,7 +4,7 @@ import { checkGraph } from '../../runtime/onnx/check.js';
 import { Builder, type Value } from '../../runtime/onnx/graph.js';
 import * as ops from '../../runtime/onnx/ops.js';
 import { countOf, dimsOf, load, tensor, type Sizes } from '../support/run.js';
-import { openBackend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
 
 const SIZES: Sizes = { B: 2, T: 3, L: 4, S: 7 };
 

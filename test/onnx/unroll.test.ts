@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { float32, int64, openBackend, type Feeds } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
+import { float32, int64, type Feeds } from '../../runtime/device/session.js';
 import { checkGraph } from '../../runtime/onnx/check.js';
 import { Builder, type Graph, type Value } from '../../runtime/onnx/graph.js';
 import { Add, Gather, Mul, ReduceSum, SliceAt } from '../../runtime/onnx/ops.js';

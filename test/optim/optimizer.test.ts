@@ -5,7 +5,8 @@ import { openOptimizer } from '../../runtime/optim/optimizer.js';
 import { learningRate, warmupSteps } from '../../runtime/optim/schedule.js';
 import type { OptimizerOptions } from '../../runtime/contract/recipeTraining.js';
 import { random } from '../../runtime/support/random.js';
-import { float32, openBackend, type Tensor } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
+import { float32, type Tensor } from '../../runtime/device/session.js';
 
 const OPTIONS: OptimizerOptions = {
   learningRate: 0.1,

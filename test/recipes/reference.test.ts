@@ -18,7 +18,8 @@ import { baseTensors } from '../../runtime/recipes/training/fullModel.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
 import { openLearner, type RowLoss } from '../../runtime/learner/learner.js';
 import { supervised, type TrainingRow } from '../../runtime/learner/packing.js';
-import { openBackend, type Backend, type Tensor } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
+import type { Backend, Tensor } from '../../runtime/device/session.js';
 import { FAMILIES as FAMILY_NAMES, hasTraining, loadReference, type Reference } from '../support/reference.js';
 
 const FAMILIES = FAMILY_NAMES.filter(hasTraining);

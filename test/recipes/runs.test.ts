@@ -8,7 +8,7 @@ import { random } from '../../runtime/support/random.js';
 import { flatTensor } from '../../runtime/learner/rows.js';
 import { openLearner } from '../../runtime/learner/learner.js';
 import { microBatches, type TrainingRow } from '../../runtime/learner/packing.js';
-import { openBackend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
 import { loadReference } from '../support/reference.js';
 
 it('a batch cut into runs, one of them with nothing but teachers, gives the gradient of the whole', async () => {

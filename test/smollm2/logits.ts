@@ -15,7 +15,7 @@ import { Builder } from '../../runtime/onnx/graph.js';
 import { Gather, LogSoftmax } from '../../runtime/onnx/ops.js';
 import { readSafetensors } from '../../runtime/models/weights/safetensors.js';
 import { pack } from '../../runtime/learner/packing.js';
-import { openBackend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
 import { REFERENCES } from '../support/reference.js';
 import { readFloat64, readInt32 } from '../support/tensors.js';
 

@@ -4,7 +4,8 @@
  */
 import { flatInput } from '../../runtime/adapters/inject.js';
 import { initialise, layout as layOut } from '../../runtime/adapters/sites.js';
-import { openBackend, type Backend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
+import type { Backend } from '../../runtime/device/session.js';
 import { openLearner } from '../../runtime/learner/learner.js';
 import type { TrainingRow } from '../../runtime/learner/packing.js';
 import { flatTensor } from '../../runtime/learner/rows.js';

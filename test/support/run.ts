@@ -1,7 +1,7 @@
 import * as ort from 'onnxruntime-node';
 import type { Graph, Value } from '../../runtime/onnx/graph.js';
 import { namesOf, numberOf, type Dim } from '../../runtime/onnx/shapes.js';
-import { openBackend } from '../../runtime/device/session.js';
+import { openBackend } from '../../runtime/device/openBackend.js';
 
 /** Sizes of the named dims of a graph: `{ B: 2, T: 3 }`. */
 export type Sizes = Readonly<Record<string, number>>;

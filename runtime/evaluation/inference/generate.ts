@@ -9,14 +9,14 @@ import { requireFiniteWeights } from '../../models/weights/finite.js';
 import { blockProducts } from '../../models/decoder/packedWeights.js';
 import { frozenWeights, weightsFolder } from '../../models/decoder/weights.js';
 import { checkGraph, prune } from '../../onnx/check.js';
-import { Builder, type Graph } from '../../onnx/graph.js';
+import { Builder, type Graph, type Value } from '../../onnx/graph.js';
 import { Gather } from '../../onnx/ops.js';
 import { withoutCopies } from '../../onnx/rewrite.js';
 import type { GenerationOptions } from '../../contract/recipeJudges.js';
 import { random, type Random } from '../../support/random.js';
-import { float32, type Backend, type Feeds } from '../../device/session.js';
+import { float32, type Backend, type Feeds, type Session } from '../../device/session.js';
 import { Batch, type Answer, type Network, type Row } from './batch.js';
-import { cachedRows } from './cachedRows.js';
+import { cachedRows, type CachedRows } from './cachedRows.js';
 import { joining, longestOf, roomFor, runLimits, type RowLength, type RunLimits } from './limits.js';
 
 interface GeneratorOptions {
@@ -106,99 +106,63 @@ export function generationGraph(options: Pick<GeneratorOptions, 'spec' | 'model'
 
 /** Opens a generator on a frozen model. */
 export async function openGenerator(options: GeneratorOptions): Promise<Generator> {
-  const { backend, spec, model, adapters, stopIds, padId = 0, limits = runLimits(spec) } = options;
+  const { backend, model } = options;
   const graph = generationGraph(options);
   const session = await backend.session(graph, {
     folder: weightsFolder(model),
     keep: graph.outputs.map(({ name }) => name).filter((name) => name.startsWith('present.')),
     prepack: model.packed !== undefined,
   });
-  const entries = graph.inputs.filter(({ name }) => name.startsWith(PAST));
-  const cached = cachedRows(backend, entries);
-  const sites = sitesOf(options);
+  return new SessionGenerator(
+    options,
+    session,
+    graph.inputs.filter(({ name }) => name.startsWith(PAST)),
+  );
+}
 
-  const networkWith = (active: readonly ScaledAdapter[], signal: AbortSignal | undefined): Network => {
-    const matrices = Array.from(
-      attached(sites, active),
-      ([name, { data, dims }]) => [name, float32(data, dims)] as const,
-    );
-    const attachedFeeds: Feeds = Object.fromEntries(matrices);
-    return {
-      backend,
-      entries,
-      padId,
-      limits,
-      longFrom: longFrom(spec),
-      async run(feeds) {
-        await nextTurn(signal);
-        const { logits, ...present } = await session.run({ ...attachedFeeds, ...feeds });
-        const cache = Object.fromEntries(
-          Object.entries(present).map(([name, tensor]) => [name.replace('present.', PAST), tensor]),
-        );
-        return { logits: await backend.read(logits), cache };
-      },
-    };
-  };
+class SessionGenerator implements Generator {
+  private readonly cached: CachedRows;
+  private readonly sites: readonly Site[];
+  private readonly limits: RunLimits;
 
-  async function* answers(
+  /** @param entries inputs of the cache */
+  constructor(
+    private readonly options: GeneratorOptions,
+    private readonly session: Session,
+    private readonly entries: readonly Value[],
+  ) {
+    this.cached = cachedRows(options.backend, entries);
+    this.sites = sitesOf(options);
+    this.limits = options.limits ?? runLimits(options.spec);
+  }
+
+  async *answers(
     prompts: readonly (readonly number[])[],
-    { rows: seats = prompts.length, seed = 0, stream = 0, adapters: active = adapters, ...generation }: GenerateOptions,
-    { signal, onToken }: GenerateHooks = {},
+    given: GenerateOptions,
+    hooks: GenerateHooks = {},
   ): AsyncGenerator<Finished> {
     if (prompts.some((prompt) => prompt.length === 0)) throw new Error('a prompt has no tokens');
-    const waiting = prompts.map((prompt, index): Row => ({
-      index,
-      ids: [...prompt],
-      room: Math.min(generation.maxNewTokens, spec.contextLength - prompt.length),
-      rng: random(`generate/${seed}/${stream + index}`),
-      answer: { ids: [], reason: 'length' },
-    }));
-    /** One more token of each row; the rows that are done with it. */
-    const step = async (batch: Batch): Promise<Finished[]> => {
-      const logits = await batch.step();
-      if (hasNaN(logits)) {
-        await requireFiniteWeights(model);
-        throw new HumanError('the model gives results that are not numbers.', {
-          kind: 'failed',
-          place: model.folder,
-          remedy: 'An adapter or its scale may be too large: try without it.',
-        });
-      }
-      const V = logits.length / batch.rows.length;
-      return batch.rows.flatMap((row, b) => {
-        if (row.done) return [];
-        const id = drawToken(logits.subarray(b * V, (b + 1) * V), generation, row.rng);
-        row.ids.push(id);
-        if (stopIds.includes(id)) {
-          row.answer.reason = 'stop';
-          row.done = true;
-        } else {
-          row.answer.ids.push(id);
-          onToken?.(row.index, id);
-          row.done = row.answer.ids.length >= row.room;
-        }
-        return row.done ? [{ index: row.index, answer: row.answer }] : [];
-      });
-    };
-    const network = networkWith(active, signal);
-    const batch = new Batch(network, cached, []);
+    const waiting = this.waiting(prompts, given);
+    for (const row of waiting.filter(({ room }) => room <= 0)) yield { index: row.index, answer: row.answer };
+    const queue = waiting.filter(({ room }) => room > 0);
+    const { rows: seats = prompts.length, adapters = this.options.adapters } = given;
+    const network = this.network(adapters, hooks.signal);
+    const batch = new Batch(network, this.cached, []);
     try {
-      for (const row of waiting.filter(({ room }) => room <= 0)) yield { index: row.index, answer: row.answer };
-      const queue = waiting.filter(({ room }) => room > 0);
       for (;;) {
         const busy = batch.rows.filter((row) => !row.done).length;
         if (busy === 0 && queue.length === 0) return;
         const there = longestOf(batch.rows.map(lengthOf));
-        const places = Math.min(seats, roomFor(longestOf([there, ...queue.slice(0, 1).map(lengthOf)]), limits));
+        const places = Math.min(seats, roomFor(longestOf([there, ...queue.slice(0, 1).map(lengthOf)]), this.limits));
         const free = queue.length > 0 ? places - busy : 0;
         if (Math.max(free, batch.rows.length - busy) >= Math.max(1, places / BATCH_CHANGES)) {
           await batch.leave();
           if (free > 0) {
             const lengths = queue.slice(0, free).map(lengthOf);
-            const count = joining(lengths, { rows: busy, longest: longestOf(batch.rows.map(lengthOf)) }, limits);
-            const next = new Batch(network, cached, queue.splice(0, count));
+            const count = joining(lengths, { rows: busy, longest: longestOf(batch.rows.map(lengthOf)) }, this.limits);
+            const next = new Batch(network, this.cached, queue.splice(0, count));
             try {
-              yield* await step(next);
+              yield* await this.step(next, given, hooks);
               await next.leave();
               await batch.join(next);
             } finally {
@@ -207,25 +171,91 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
             continue;
           }
         }
-        yield* await step(batch);
+        yield* await this.step(batch, given, hooks);
       }
     } finally {
       batch.release();
     }
   }
 
-  return {
-    answers,
-    async generate(prompts, given, hooks) {
-      const all = new Array<Answer>(prompts.length);
-      for await (const { index, answer } of answers(prompts, given, hooks)) all[index] = answer;
-      return all;
-    },
-    async dispose() {
-      await cached.dispose();
-      await session.dispose();
-    },
-  };
+  async generate(
+    prompts: readonly (readonly number[])[],
+    given: GenerateOptions,
+    hooks?: GenerateHooks,
+  ): Promise<Answer[]> {
+    const all = new Array<Answer>(prompts.length);
+    for await (const { index, answer } of this.answers(prompts, given, hooks)) all[index] = answer;
+    return all;
+  }
+
+  async dispose(): Promise<void> {
+    await this.cached.dispose();
+    await this.session.dispose();
+  }
+
+  private waiting(
+    prompts: readonly (readonly number[])[],
+    { maxNewTokens, seed = 0, stream = 0 }: GenerateOptions,
+  ): Row[] {
+    return prompts.map((prompt, index) => ({
+      index,
+      ids: [...prompt],
+      room: Math.min(maxNewTokens, this.options.spec.contextLength - prompt.length),
+      rng: random(`generate/${seed}/${stream + index}`),
+      answer: { ids: [], reason: 'length' },
+    }));
+  }
+
+  /** One more token of each row; the rows that are done with it. */
+  private async step(batch: Batch, given: GenerateOptions, { onToken }: GenerateHooks): Promise<Finished[]> {
+    const { model, stopIds } = this.options;
+    const logits = await batch.step();
+    if (hasNaN(logits)) {
+      await requireFiniteWeights(model);
+      throw new HumanError('the model gives results that are not numbers.', {
+        kind: 'failed',
+        place: model.folder,
+        remedy: 'An adapter or its scale may be too large: try without it.',
+      });
+    }
+    const V = logits.length / batch.rows.length;
+    return batch.rows.flatMap((row, b) => {
+      if (row.done) return [];
+      const id = drawToken(logits.subarray(b * V, (b + 1) * V), given, row.rng);
+      row.ids.push(id);
+      if (stopIds.includes(id)) {
+        row.answer.reason = 'stop';
+        row.done = true;
+      } else {
+        row.answer.ids.push(id);
+        onToken?.(row.index, id);
+        row.done = row.answer.ids.length >= row.room;
+      }
+      return row.done ? [{ index: row.index, answer: row.answer }] : [];
+    });
+  }
+
+  private network(active: readonly ScaledAdapter[], signal: AbortSignal | undefined): Network {
+    const { backend, spec, padId = 0 } = this.options;
+    const matrices: Feeds = Object.fromEntries(
+      Array.from(attached(this.sites, active), ([name, { data, dims }]) => [name, float32(data, dims)]),
+    );
+    return {
+      backend,
+      entries: this.entries,
+      padId,
+      limits: this.limits,
+      longFrom: longFrom(spec),
+      run: async (feeds) => {
+        await nextTurn(signal);
+        const { logits, ...present } = await this.session.run({ ...matrices, ...feeds });
+        const cache = Object.fromEntries(
+          Object.entries(present).map(([name, tensor]) => [name.replace('present.', PAST), tensor]),
+        );
+        return { logits: await backend.read(logits), cache };
+      },
+    };
+  }
 }
 
 /** A batch changes when this part of its places is free: each change copies the whole cache, as each token does. */
