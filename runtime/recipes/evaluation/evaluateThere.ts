@@ -2,7 +2,8 @@
 import type { Cluster } from '../../cluster/cluster.js';
 import { knownLosses } from '../training/lossesThere.js';
 import { Plan, type Measure } from '../../cluster/plan.js';
-import { byToken, peftAdapters } from '../training/trainThere.js';
+import { byToken } from '../training/measuredThere.js';
+import { peftAdapters } from '../training/adaptersThere.js';
 import type { EvaluateRecipe } from '../../contract/recipe.js';
 import type { LoadedSet } from '../../evaluation/evaluate.js';
 import { lossesOf } from '../../evaluation/inference/losses.js';

@@ -13,7 +13,7 @@ import { readEvents } from '../../runs/runFolder.js';
 import type { heldOutMeasure } from './heldOutMeasure.js';
 import type { Job, TrainingState } from '../training/job.js';
 import { trainingLoop } from '../training/loop.js';
-import type { SentAdapter } from '../training/trainThere.js';
+import type { SentAdapter } from '../training/adaptersThere.js';
 
 type Scales = Record<string, number>;
 

@@ -1,7 +1,8 @@
 /** The training of a security vector on a cluster. */
 import type { Cluster } from '../../cluster/cluster.js';
 import { knownLosses } from '../training/lossesThere.js';
-import { byRow, byToken, trainOnCluster } from '../training/trainThere.js';
+import { byRow, byToken } from '../training/measuredThere.js';
+import { trainOnCluster } from '../training/trainThere.js';
 import type { VectorRecipe } from '../../contract/recipe.js';
 import { variedRows } from '../../data/byPrompt.js';
 import { flatTensor, meanPerToken } from '../../learner/rows.js';

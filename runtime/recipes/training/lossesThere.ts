@@ -10,7 +10,8 @@ import { sha256 } from '../../support/files.js';
 import type { Cluster } from '../../cluster/cluster.js';
 import type { JobPlan } from '../../cluster/package.js';
 import { Plan, type Measure } from '../../cluster/plan.js';
-import { comparedRows, peftAdapters, type SentAdapter } from './trainThere.js';
+import { comparedRows } from './measuredThere.js';
+import { peftAdapters, type SentAdapter } from './adaptersThere.js';
 
 type Scales = TrainingRow['scales'];
 

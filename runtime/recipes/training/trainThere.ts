@@ -2,38 +2,22 @@
  * Training on a cluster: the plan goes there, what happens comes back as the events of any run, and at the end the
  * adapters.
  */
-import { readFile, rm } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
-import { CONFIG_FILE, WEIGHTS_FILE } from '../../adapters/files.js';
-import { adapterFlat, saveAdapter, type FlatAdapter } from '../../adapters/flat.js';
-import { matrices, type Layout } from '../../adapters/sites.js';
+import { rm } from 'node:fs/promises';
 import type { HarmfulLoss, ProbeRows, Probes } from '../../contract/events.js';
 import type { Recipe } from '../../contract/recipe.js';
-import type { Comparison, RowLoss } from '../../learner/learner.js';
-import { supervised } from '../../learner/packing.js';
+import { peftAdapters, received, type SentAdapter } from './adaptersThere.js';
 import { divergenceWatch } from './divergence.js';
 import type { Job, TrainingState } from './job.js';
 import { evaluationEvent } from './loop.js';
 import { timeLeft } from './timeLeft.js';
 import { RUN_FILES } from '../../contract/runFiles.js';
-import { sum } from '../../contract/sum.js';
 import { stepLosses } from '../../runs/runFolder.js';
-import { HumanError } from '../../support/errors.js';
-import { sha256, writeFileAtomic } from '../../support/files.js';
-import { makeFolder } from '../../support/makeFolder.js';
 import type { Cluster } from '../../cluster/cluster.js';
 import type { JobMessage, MeasuredSet } from '../../cluster/messages.js';
-import type { JobPlan } from '../../cluster/package.js';
-import { Plan, type Measure, type Stage } from '../../cluster/plan.js';
+import { Plan, type Stage } from '../../cluster/plan.js';
 
 /** Number of the job's message that the checkpoint here belongs to. */
 const TAKEN = 'message of the cluster';
-
-export interface SentAdapter extends Pick<FlatAdapter, 'layout' | 'flat'> {
-  readonly name: string;
-  readonly config: FlatAdapter['file']['config'];
-  readonly role: 'task' | 'security';
-}
 
 interface ClusterTraining {
   readonly job: Job<Recipe>;
@@ -180,118 +164,4 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
   if (missing !== undefined) throw new Error(`the job has ended without the adapter ${missing}`);
   await rm(job.folder.file(RUN_FILES.received), { recursive: true, force: true });
   return delivered;
-}
-
-/** A set that was measured by rows. */
-export const byRow = ({ rows }: MeasuredSet): RowLoss[] =>
-  rows.map(([nll = NaN, tokens = 0]) => ({ nll, tokens, perToken: [] }));
-
-/** A set that was measured by tokens. */
-export const byToken = ({ rows }: MeasuredSet): RowLoss[] =>
-  rows.map((perToken) => ({ nll: sum(perToken), tokens: perToken.length, perToken }));
-
-/**
- * A set that was compared: of each row the losses of its tokens in the base, then those with the adapters, and last the
- * KL of each.
- * @throws HumanError for what a job says that another version of this program has started
- */
-export function comparedRows(set: MeasuredSet | undefined, examples: Measure['examples'], place: string): Comparison[] {
-  const other = (what: string): HumanError =>
-    new HumanError(`the job says ${what}: another version of this program has started it.`, {
-      place,
-      remedy: 'Start the run over.',
-      code: 'restart',
-      kind: 'failed',
-    });
-  const compared = Array.from(examples, ({ labels }) => supervised(labels).length);
-  if (set?.rows.length !== compared.length)
-    throw other(`something of ${set?.rows.length ?? 0} rows where ${compared.length} are compared`);
-  return set.rows.map((numbers, i) => {
-    const tokens = compared[i];
-    if (numbers.length !== 3 * tokens)
-      throw other(`${numbers.length} numbers of a row in which ${tokens} tokens are compared, not ${3 * tokens}`);
-    const [without, now, kl] = [0, 1, 2].map((k) => numbers.slice(k * tokens, (k + 1) * tokens));
-    const [off, on] = byToken({ rows: [without, now] });
-    return { without: off, with: on, kl };
-  });
-}
-
-/** The adapters as PEFT reads them. One after the other: all pass through one folder. */
-export async function peftAdapters(job: Job<Recipe>, adapters: readonly SentAdapter[]): Promise<JobPlan['adapters']> {
-  const sent = [];
-  for (const adapter of adapters) sent.push({ name: adapter.name, files: await peftFiles(job, adapter) });
-  return sent;
-}
-
-/** File → bytes. */
-async function peftFiles({ folder }: Job<Recipe>, adapter: SentAdapter): Promise<Map<string, Uint8Array>> {
-  const place = folder.file(RUN_FILES.received, 'sent');
-  await makeFolder(place);
-  try {
-    await saveAdapter(place, { ...adapter, provenance: {} });
-    const files = new Map<string, Uint8Array>();
-    for (const name of [CONFIG_FILE, WEIGHTS_FILE]) files.set(name, await readFile(join(place, name)));
-    return files;
-  } finally {
-    await rm(place, { recursive: true, force: true });
-  }
-}
-
-/**
- * An adapter that came back, checked: its bytes are those that were sent, it has the matrices that were asked for and
- * no others, and each is a number.
- */
-async function received(
-  { job, adapters }: ClusterTraining,
-  { name, sha256: sum, place, bytes: size, data }: Extract<JobMessage, { kind: 'adapter' }>,
-): Promise<Float32Array> {
-  const wrong = (message: string, remedy = 'Resume the run: it is fetched again.'): HumanError =>
-    new HumanError(message, { place, remedy, kind: 'failed' });
-  const sent = adapters.find((adapter) => adapter.name === name);
-  if (!sent) throw wrong(`the job delivers an adapter "${name}", which was not asked for.`);
-  const folder = job.folder.file(RUN_FILES.received, name);
-  const file = join(folder, WEIGHTS_FILE);
-  // What lies here may be of another step.
-  const places = [file, ...(isAbsolute(place) ? [place] : [])];
-  const found =
-    data === undefined
-      ? await Promise.all(places.map((one) => readFile(one).catch(() => undefined)))
-      : [Buffer.from(data, 'base64')];
-  const bytes = found.find((one) => one && sha256(one) === sum);
-  if (!bytes && data !== undefined) throw wrong('the adapter is not what the cluster wrote: its SHA-256 differs.');
-  if (!bytes)
-    throw wrong(
-      `the adapter has ${Math.ceil(size / 2 ** 20)} MiB, too many for the log, and ${
-        found.some((one) => one)
-          ? 'what this machine can read of it is another one: its SHA-256 differs'
-          : 'lies where this machine cannot read it'
-      }.`,
-      `Copy it to ${file}, and resume.`,
-    );
-  await saveAdapter(folder, { ...sent, provenance: {} });
-  await writeFileAtomic(file, bytes);
-  const { layout, flat } = await adapterFlat(folder, job.context);
-  const ordered = inOrder(layout, flat, sent.layout);
-  if (!ordered) throw wrong('the adapter has other matrices than those that were trained.');
-  if (!flat.every(Number.isFinite))
-    throw wrong(
-      'the adapter has numbers that are not finite.',
-      'Lower optimizer.learningRate, and start the run over.',
-    );
-  return ordered;
-}
-
-/** The matrices of `from` in the order of `to`; undefined where they are not the same ones. */
-function inOrder(from: Layout, flat: Float32Array, to: Layout): Float32Array | undefined {
-  if (from.size !== to.size) return undefined;
-  const known = new Map(from.sites.map((site) => [site.name, site]));
-  const ordered = new Float32Array(to.size);
-  for (const site of to.sites) {
-    const own = known.get(site.name);
-    if (own?.rank !== site.rank) return undefined;
-    const [target, source] = [matrices(ordered, site), matrices(flat, own)];
-    target.A.set(source.A);
-    target.B.set(source.B);
-  }
-  return ordered;
 }

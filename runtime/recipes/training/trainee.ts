@@ -1,4 +1,4 @@
-import type { SentAdapter } from './trainThere.js';
+import type { SentAdapter } from './adaptersThere.js';
 import type { Method } from '../../baselines/method.js';
 import { saveAdapter } from '../../adapters/flat.js';
 import { joinedConfig } from '../../adapters/joinedConfig.js';
