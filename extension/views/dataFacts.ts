@@ -72,6 +72,7 @@ export function dataFacts(
     ...(info.unanswered && info.unanswered.count < info.rows - info.refusedRows
       ? rowsFact('unanswered', t('Without an answer'), info.unanswered, 'warning', t('a run that trains on them stops'))
       : []),
+    ...unreadFacts(info),
     // Some rows are found wrong only when they are written for a model.
     ...invalid(read && 'info' in read ? read.info : info),
   ];
@@ -126,6 +127,15 @@ function rowsFact(id: string, label: string, found: FoundRows, icon: string, mor
     .join(' · ');
   return [{ id, label, description, icon, line: found.lines[0], rows }];
 }
+
+const unreadFacts = ({ unreadColumns = [] }: DataInfo): Fact[] =>
+  unreadColumns.map(({ column, rows, line }) => ({
+    id: `unread ${column}`,
+    label: t('Not read: {0}', column),
+    description: rows === 1 ? t('1 row') : t('{0} rows', count(rows)),
+    icon: 'circle-slash',
+    line,
+  }));
 
 function invalid({ refused, refusedRows }: DataInfo): Fact[] {
   const lines = refused.map(({ line }) => line);

@@ -171,7 +171,7 @@ export async function loadData(
   let percent = 0;
   const { exclude, ...reading } = options;
   const review = exclude === 'reviewed' ? await readReview(file) : undefined;
-  const { examples, format, skipped, skippedRows, twice, markedBad, unreadLabels, sha256, reviewed } =
+  const { examples, format, skipped, skippedRows, twice, markedBad, unreadLabels, unread, sha256, reviewed } =
     await loadExamples(file, tokenizer, {
       ...reading,
       decisions: review?.decisions,
@@ -219,6 +219,14 @@ export async function loadData(
       `${unreadLabels.rows} of ${examples.length} rows ${plural(unreadLabels.rows, 'has', 'have')} a label that is neither "harmful" nor "benign" (${named}): it is not read.`,
       `${file}:${unreadLabels.line}`,
       'Write these labels as "harmful" and "benign".',
+    );
+  }
+  if (unread) {
+    const named = unread.columns.map(({ column, rows }) => `"${column}" of ${rows}`).join(', ');
+    warn(
+      `texts that are not read: ${named} of ${examples.length + skippedRows} rows.`,
+      `${file}:${unread.columns[0].line}`,
+      `${unread.meant ? `"columns": ${JSON.stringify(unread.meant)} may be meant. ` : ''}If they belong to the rows, put them into fields of the row format (docs/data.md).`,
     );
   }
   const { known, ...marked } = reviewed;

@@ -12,6 +12,8 @@ export interface DataInfo {
   labels: { harmful: number; benign: number };
   /** Rows with a `label` that is meant to be one of these, and is not read. */
   unreadLabels?: FoundRows;
+  /** Columns with texts that are not read. */
+  unreadColumns?: UnreadColumn[];
   /** How many rows cannot be used. */
   refusedRows: number;
   /** The first 10,000 of them, with their place. */
@@ -30,6 +32,15 @@ export interface DataInfo {
     tooLong: FoundRows;
     limit: number;
   };
+}
+
+export interface UnreadColumn {
+  /** Of a message: the column of the messages and its field, as `messages.thought`. */
+  column: string;
+  /** How many have such a text. */
+  rows: number;
+  /** Of the first. */
+  line: number;
 }
 
 export interface FoundRows {

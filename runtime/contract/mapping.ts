@@ -83,6 +83,9 @@ const PROMPTS = [
 const ANSWERS = ['completion', 'answer', 'response', 'output', 'reply', 'assistant', 'bot', 'gpt', 'target', 'antwort'];
 const TURNS = ['dialog', 'dialogue', 'conversation', 'chat', 'turns'];
 const TEXTS = ['content', 'body', 'document', 'story'];
+const SYSTEMS = ['system_prompt', 'system_message', 'systemprompt', 'systemmessage'];
+/** What is asked about: it stands below the question. */
+const INPUTS = ['context', 'input', 'passage', 'document'];
 
 /** Letters of a usual name that is found as a part of another one. */
 const TELLING = 5;
@@ -121,15 +124,27 @@ function likelyColumns(row: Readonly<Record<string, unknown>>): Columns | undefi
       ? names.find((name) => name !== asked && !(name in FIELD_FORMATS))
       : undefined;
   const answer = named(chosen) ?? like(ANSWERS) ?? other;
+  const about = named(SYSTEMS);
+  const system = about !== undefined && !names.includes('system') ? { system: about } : undefined;
   if (answer !== undefined) {
-    if (names.includes('instruction')) return { output: answer };
-    if (names.includes('prompt')) return { completion: answer };
-    const prompt = named(PROMPTS.filter((name) => name !== answer.trim().toLowerCase())) ?? asked;
-    if (prompt !== undefined && prompt !== answer) return { prompt, completion: answer };
+    if (names.includes('instruction')) return { output: answer, ...system };
+    const question = names.includes('prompt')
+      ? 'prompt'
+      : (named(PROMPTS.filter((name) => name !== answer.trim().toLowerCase())) ?? asked);
+    if (question !== undefined && question !== answer) {
+      const input = named(INPUTS.filter((name) => ![question, answer].includes(name)));
+      if ([question, input, answer].every((name) => name !== undefined && isTextual(row[name])))
+        return { instruction: question, input, output: answer, ...system };
+      return { ...(question !== 'prompt' && { prompt: question }), completion: answer, ...system };
+    }
   }
+  if (system && ['messages', 'conversations'].some((name) => names.includes(name))) return system;
   const text = named([...chosen, ...TEXTS]);
   return text === undefined ? undefined : { text };
 }
+
+/** A text, or of a table an empty cell. */
+const isTextual = (value: unknown): boolean => value === undefined || value === null || typeof value === 'string';
 
 /** A list of messages in which a user speaks; not only the answer to a prompt beside it. */
 const isConversation = (value: unknown): boolean =>

@@ -7,6 +7,8 @@ import { SAY_COLUMNS } from './columns.js';
 import { checkLength, encodeRow } from './encodeRow.js';
 import type { EncodedRow } from './encodeRow.js';
 import type { Decision, Decisions } from '../contract/review.js';
+import type { UnreadColumn } from '../contract/dataInfo.js';
+import type { Columns } from '../contract/mapping.js';
 import { sum } from '../contract/sum.js';
 import {
   collectSkipped,
@@ -73,6 +75,8 @@ export interface Examples {
   markedBad?: { rows: number; line: number };
   /** Rows whose label is none that is read: how many, the first, and the first different labels. */
   unreadLabels?: { rows: number; line: number; labels: Set<string> };
+  /** Columns with texts that are not read, and which may be meant as what. */
+  unread?: { columns: UnreadColumn[]; meant?: Columns };
   /** Rows that were left out, and those that are fine whatever they look like, by a review; how many it knows. */
   reviewed: { excluded: number; fine: ReadonlySet<number>; known: number };
   /** Of the file's bytes. */
@@ -171,6 +175,7 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
   const examples = store.list();
   if (examples.length === 0)
     throw reviewed.excluded > 0 ? nothingLeft(file, reviewed.excluded) : nothingUsable(file, skipped, found);
+  const unread = found.unread?.columns() ?? [];
   return {
     examples,
     format: found.format!,
@@ -179,6 +184,7 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
     ...(twice && { twice }),
     ...(markedBad && { markedBad }),
     ...(unreadLabels && { unreadLabels }),
+    ...(unread.length > 0 && { unread: { columns: unread, meant: found.unread?.meant() } }),
     reviewed,
     sha256: await sha256File(file),
   };

@@ -63,12 +63,14 @@ export async function inspectData(file: string, options: InspectOptions = {}): P
     if (same.has(content)) add(same.found, line);
   }
   if (!found.format || rows === 0) throw nothingUsable(file, skipped, found);
+  const unreadColumns = found.unread?.columns() ?? [];
   return {
     path: file,
     format: found.format,
     rows: rows + skipped.count(),
     labels,
     ...(unreadLabels.count > 0 && { unreadLabels }),
+    ...(unreadColumns.length > 0 && { unreadColumns }),
     refusedRows: skipped.count(),
     refused: skipped.listed.map(({ line, reason }) => ({ line, reason })),
     longest,

@@ -14,8 +14,8 @@ import { FIELDS, formatsOfTable } from './schemas.js';
 const MAX_GROUP_BYTES = 2 ** 30;
 
 /**
- * The rows of a Parquet file, a row group at a time, only the columns that are mapped or that a row format has, unless
- * all are asked for or it is not clear what they are. Whole numbers come as numbers, those that are no double as texts.
+ * The rows of a Parquet file, a row group at a time, only the columns that are mapped or that a row format has, and
+ * texts, as it is told which of them nobody reads, unless all are asked for or it is not clear what they are. Whole numbers come as numbers, those that are no double as texts.
  * `onProgress` is given the share that is done.
  * @throws HumanError when the file is no Parquet, is damaged, or has a row group that is too large.
  */
@@ -96,10 +96,15 @@ async function open(
   // What is said of columns that are no answer, or of no format, rests on all of them.
   const isKnown = formatsOfTable(names, options.columns).length > 0 && !isPreference(names);
   const mapped = Object.values(options.columns ?? {});
-  const isRead = (name: string): boolean => FIELDS.has(name) || mapped.includes(name);
-  const columns = options.allColumns === true || !isKnown ? names : names.filter(isRead);
+  const columns = tree.children.flatMap(({ element }) => {
+    const isRead = FIELDS.has(element.name) || mapped.includes(element.name) || isText(element);
+    return options.allColumns === true || !isKnown || isRead ? element.name : [];
+  });
   return { buffer, metadata, tree, names, columns };
 }
+
+const isText = ({ type, converted_type: converted, logical_type: logical }: SchemaTree['element']): boolean =>
+  type === 'BYTE_ARRAY' && (converted === 'UTF8' || logical?.type === 'STRING');
 
 function plainObject(row: JsonObject): JsonObject {
   return Object.fromEntries(

@@ -19,6 +19,7 @@ import {
   unreadLabel,
   type RowFormat,
 } from './schemas.js';
+import { unreadTexts, type UnreadTexts } from './unreadTexts.js';
 
 export interface ParsedRow {
   row: number;
@@ -53,6 +54,8 @@ export interface Found {
   format?: RowFormat;
   /** A row has columns, and no known format: it may be chosen which are what. */
   unmapped?: true;
+  /** What is not read of the rows so far that can be. */
+  unread?: UnreadTexts;
 }
 
 export interface ParseOptions extends RowOptions {
@@ -72,6 +75,7 @@ export async function* parsedRows(
   // A hash is of all that a row says.
   const raws = options.given ?? readRows(file, options.hashed === true ? { ...options, allColumns: true } : options);
   found.format = saidFormat(options);
+  found.unread = unreadTexts(columns);
   /** Columns of JSON that no row has had yet, and those of the first row. */
   const unseen = new Set(Object.values(columns ?? {}));
   let first: readonly string[] | undefined;
@@ -98,6 +102,7 @@ export async function* parsedRows(
     try {
       const place = { row, line, ...(lines && { lines }) };
       const content = readContent(value, found.format);
+      found.unread.add(raw.value, content, line);
       const meant = !isAnswered(content) && isPreference(names) ? suggestColumns(raw.value) : undefined;
       const isMapped = columns?.label !== undefined;
       const unread = unreadLabel(value, isMapped);

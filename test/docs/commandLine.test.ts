@@ -181,6 +181,7 @@ const PRINTED: Record<string, string[]> = {
         duplicates: true,
         unanswered: true,
         unreadLabels: true,
+        unreadColumns: true,
       },
     }),
     ...keys<Pick<Estimate, 'memory'>>({ memory: true }),

@@ -119,3 +119,9 @@ test('rows that a run would stop at are shown, also those that only a model find
   assert.match(dataDescription({ info }, undefined, false), /· 1 invalid/);
   assert.doesNotMatch(dataTooltip('/w/a.jsonl', { info: { ...info, refusedRows: 9 } }, undefined), /skipped/);
 });
+
+test('columns with texts that are not read are shown, with how many rows have one, and the first', () => {
+  const info = { ...dataInfo('/w/a.jsonl', 9), unreadColumns: [{ column: 'context', rows: 7, line: 2 }] };
+  const [fact] = dataFacts({ info }, undefined, {}).filter(({ id }) => id.startsWith('unread'));
+  assert.deepEqual([fact?.label, fact?.description, fact?.line], ['Not read: context', '7 rows', 2]);
+});
