@@ -1,4 +1,4 @@
-import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
+import { Environment, Interpreter, parse } from '@huggingface/jinja';
 import {
   Bool,
   Callable,
@@ -6,20 +6,28 @@ import {
   DICT_METHODS,
   each,
   equal,
+  escapeHtml,
   Float,
   isNumber,
+  isSafe,
   itemOf,
   List,
   METHODS,
   Missing,
   Nothing,
   repeated,
+  safe,
+  Series,
   str,
   Text,
+  Tuple,
   Whole,
 } from './jinjaValues.js';
 import type { Value } from './jinjaValues.js';
 import { constant, filter, type Node } from './jinjaFilters.js';
+import { percent } from './jinjaFormat.js';
+import { compare } from './jinjaOrder.js';
+import { NO_ITEM, tokensOf } from './jinjaTokens.js';
 
 /**
  * Jinja as Jinja2 and Python run it. @huggingface/jinja 0.5 is JavaScript underneath: `'' != false` is false there,
@@ -35,7 +43,7 @@ type Statement = NonNullable<Parameters<Interpreter['evaluate']>[0]>;
  */
 export function parseTemplate(source: string): Program {
   const lines = source.replace(/\r\n?/g, '\n');
-  const program = parse(tokenize(lines, { lstrip_blocks: true, trim_blocks: true }));
+  const program = parse(tokensOf(lines));
   markOutput(program as unknown as Node);
   return program;
 }
@@ -97,6 +105,10 @@ const NODES: Record<string, (node: Node, scope: Environment, at: PythonInterpret
   Macro: macro,
   BinaryExpression: binary,
   MemberExpression: member,
+  TupleLiteral: (node, scope, at) => {
+    const items = (node.value as Node[]).filter(({ type, value }) => type !== 'Identifier' || value !== NO_ITEM);
+    return new Tuple(items.map((item) => at.value(item, scope)));
+  },
   ObjectLiteral: (node, scope, at) => {
     const entries = new Map<string | number, Value>();
     for (const [key, value] of node.value as Map<unknown, unknown>) {
@@ -130,6 +142,13 @@ function block(body: unknown, scope: Environment, at: PythonInterpreter): string
   return text;
 }
 
+const ORDER: Partial<Record<string, (difference: number) => boolean>> = {
+  '<': (difference) => difference < 0,
+  '<=': (difference) => difference <= 0,
+  '>': (difference) => difference > 0,
+  '>=': (difference) => difference >= 0,
+};
+
 function binary(node: Node, scope: Environment, at: PythonInterpreter): Value {
   const operator = (node.operator as { value: string }).value;
   if (operator === 'and' || operator === 'or') return at.original(node, scope);
@@ -140,6 +159,17 @@ function binary(node: Node, scope: Environment, at: PythonInterpreter): Value {
     return new Bool(right.value.some((item) => equal(item, left)) === (operator === 'in'));
   if ((operator === 'in' || operator === 'not in') && right instanceof Dict)
     return new Bool((itemOf(right.value, left) !== undefined) === (operator === 'in'));
+  if ((operator === 'in' || operator === 'not in') && right instanceof Series)
+    return new Bool(right.take().some((item) => equal(item, left)) === (operator === 'in'));
+  if (operator === '+' && left instanceof Text && right instanceof Text && (isSafe(left) || isSafe(right)))
+    return safe(escapeHtml(left) + escapeHtml(right));
+  const order = ORDER[operator];
+  if (order) return new Bool(order(compare(left, right)));
+  if (operator === '+' && left instanceof Tuple && right instanceof Tuple)
+    return new Tuple([...left.value, ...right.value]);
+  if (operator === '+' && left instanceof List && left instanceof Tuple !== right instanceof Tuple)
+    throw new Error(`it adds a ${left.type} and a ${right.type}`);
+  if (operator === '%' && left instanceof Text) return percent(left, right);
   if (operator === '~') return new Text(str(left) + str(right));
   if (operator === '+' && left instanceof Text !== right instanceof Text)
     throw new Error(`it adds a ${left.type} and a ${right.type}`);
@@ -158,6 +188,7 @@ function member(node: Node, scope: Environment, at: PythonInterpreter): Value {
   const object = at.value(node.object, scope);
   const property = node.property as Node;
   if (object instanceof Missing) throw new Error('it reads a field of something that is not defined');
+  if (object instanceof Series) return new Missing(undefined);
   if (node.computed === true && property.type !== 'SliceExpression') {
     const key = at.value(property, scope);
     if (object instanceof Text && key instanceof Whole) {
@@ -176,15 +207,22 @@ function member(node: Node, scope: Environment, at: PythonInterpreter): Value {
   }
   if (object instanceof Text && Object.hasOwn(METHODS, name)) {
     const method = METHODS[name];
-    return new Callable((args) => method(object.value, args));
+    if (isSafe(object) && name === 'format') throw new Error('format() of this kind');
+    return new Callable((args) => {
+      const result = method(object.value, args);
+      return isSafe(object) && result instanceof Text ? safe(result.value) : result;
+    });
   }
-  return at.original({ ...node, object: constant(object) }, scope);
+  const found = at.original({ ...node, object: constant(object) }, scope);
+  // A part of a tuple is one.
+  return object instanceof Tuple && found instanceof List ? new Tuple(found.value) : found;
 }
 
 /** A test that the library knows differently. */
 function test(name: string, value: Value): boolean | undefined {
   const sized = value instanceof Text || value instanceof List || value instanceof Dict || value instanceof Missing;
-  if (name === 'iterable' || name === 'sequence') return sized;
+  if (name === 'iterable') return sized || value instanceof Series;
+  if (name === 'sequence') return sized;
   if (name === 'number') return isNumber(value);
   if (name === 'float') return value instanceof Float;
   return undefined;

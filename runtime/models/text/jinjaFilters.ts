@@ -6,18 +6,25 @@ import {
   equal,
   Float,
   isNumber,
+  isSafe,
   List,
   METHODS,
   Missing,
   Nothing,
   pairs,
+  safe,
+  series,
+  Series,
   SPACE,
   str,
   strip,
   Text,
+  Tuple,
   Whole,
 } from './jinjaValues.js';
 import type { Value } from './jinjaValues.js';
+import { percent } from './jinjaFormat.js';
+import { attributeOf, dictSorted, OF_ORDER, rounded } from './jinjaOrder.js';
 import { dumps } from './pythonJson.js';
 
 /** A node of the library's tree, as far as it is read here. */
@@ -35,13 +42,35 @@ interface Evaluator {
 }
 
 const OF_TEXT = new Set('trim upper lower title capitalize string replace indent'.split(' '));
-const OF_LIST = new Set('list first last map selectattr rejectattr sort unique reverse items join'.split(' '));
+const OF_LIST = new Set(
+  'list first last map selectattr rejectattr sort unique reverse items join sum min max'.split(' '),
+);
 /** What is false, such as `tools` where there are none, has nothing for these. */
 const OF_ANY = new Set('map select reject selectattr rejectattr'.split(' '));
 
+/** What these give is made while it is gone through. */
+const MADE = new Set('map select reject selectattr rejectattr unique reverse items'.split(' '));
+/** Those of what is no list. */
+const OF_SERIES = new Set(
+  'list first join sort map select reject selectattr rejectattr unique min max sum reverse'.split(' '),
+);
+
 /** What a filter gives, where the library gives something else. */
-export function filter(given: Value, call: Node, scope: Environment, at: Evaluator): Value {
+export function filter(value: Value, call: Node, scope: Environment, at: Evaluator): Value {
   const name = (call.type === 'CallExpression' ? (call.callee as Node).value : call.value) as string;
+  const isDefault = name === 'default' || name === 'd';
+  if (value instanceof Series && !isDefault && !OF_SERIES.has(name) && !(value.name && /^(length|count)$/.test(name)))
+    throw new Error(`the filter "${name}" needs a list`);
+  const given = value instanceof Series && !isDefault ? new List(value.take()) : value;
+  const found = filtered(given, name, call, scope, at);
+  const isListed = name === 'reverse' && value instanceof Series;
+  if (MADE.has(name) && found instanceof List && !isListed) return series(found.value);
+  return name === 'safe' || (isSafe(value) && OF_TEXT.has(name) && found instanceof Text && name !== 'replace')
+    ? safe(str(found))
+    : found;
+}
+
+function filtered(given: Value, name: string, call: Node, scope: Environment, at: Evaluator): Value {
   const args = (): Value[] => ((call.args as Node[] | undefined) ?? []).map((arg) => at.value(arg, scope));
   if (OF_ANY.has(name) && !given.__bool__().value) return new List([]);
   if (name === 'map' && !isNamed(call)) return mapped(given, call, scope, at);
@@ -60,6 +89,7 @@ export function filter(given: Value, call: Node, scope: Environment, at: Evaluat
     if (name === 'capitalize') return METHODS[name](operand.value, []);
     if (name === 'title') return new Text(operand.value.replace(WORD, capitalize));
     if (name === 'length' || name === 'count') return new Whole(Array.from(operand.value).length);
+    if (name === 'reverse') return new Text(Array.from(operand.value).reverse().join(''));
     if (name !== 'join' && OF_LIST.has(name)) operand = new List(each(operand));
     if (name === 'list') return operand;
   }
@@ -68,25 +98,25 @@ export function filter(given: Value, call: Node, scope: Environment, at: Evaluat
     return numberOf(operand, name, argument(0, 'default'));
   }
   if (operand instanceof Dict && name === 'items') return new List(pairs(operand.value));
-  if (
-    operand instanceof Dict &&
-    name === 'dictsort' &&
-    [...operand.value.keys()].every((key) => typeof key === 'number')
-  ) {
-    if (call.type === 'CallExpression') throw new Error('dictsort() of this kind');
-    const sorted = [...operand.value].sort(([a], [b]) => Number(a) - Number(b));
-    return new List(pairs(new Map(sorted)));
-  }
+  if (name === 'count' && (operand instanceof List || operand instanceof Dict))
+    return new Whole([...(operand.value as Iterable<unknown>)].length);
+  if (operand instanceof Dict && name === 'dictsort') return dictSorted(operand.value, argument);
+  if (name === 'round') return rounded(operand, argument);
+  if (operand instanceof Text && name === 'format') return percent(operand, formatted(call, scope, at));
   if (operand instanceof List) {
     const items: Value[] = operand.value;
     if ((name === 'first' || name === 'last') && operand.value.length === 0) return new Missing(undefined);
-    if (name === 'join') operand = new List(operand.value.map((item) => new Text(str(item))));
+    if (name === 'join') {
+      const [between, path] = [argument(0, 'd'), argument(1, 'attribute')];
+      const texts = items.map((item) => str(path ? attributeOf(item, path) : item));
+      return new Text(texts.join(between ? str(between) : ''));
+    }
     if (name === 'selectattr' || name === 'rejectattr')
       return new List(choose(items, name === 'selectattr', args(), scope, at));
     if (name === 'select' || name === 'reject')
       return new List(items.filter((item) => (name === 'select') === holds(item, args(), scope, at)));
-    if (name === 'unique' && call.type === 'Identifier') return new List(unique(items));
-    if ((name === 'min' || name === 'max') && call.type === 'Identifier') return extreme(items, name);
+    if (name === 'list') return new List([...items]);
+    if (Object.hasOwn(OF_ORDER, name)) return OF_ORDER[name](items, argument);
   }
   if (name === 'tojson') return new Text(dumps(operand, jsonOptions(call, scope, at)));
   const node = { type: 'FilterExpression', operand: constant(operand), filter: call };
@@ -121,14 +151,6 @@ function numberOf(given: Value, name: 'int' | 'float', other: Value | undefined)
   return name === 'int' ? new Whole(Math.trunc(number)) : new Float(number);
 }
 
-/** Texts of the same letters are one, in capitals or not. */
-function unique(items: Value[]): Value[] {
-  const folded = (value: Value): Value => (value instanceof Text ? new Text(value.value.toLowerCase()) : value);
-  const kept: Value[] = [];
-  for (const item of items) if (!kept.some((one) => equal(folded(one), folded(item)))) kept.push(item);
-  return kept;
-}
-
 /** Of a call of `tojson`, as transformers defines it. */
 function jsonOptions(call: Node, scope: Environment, at: Evaluator): Parameters<typeof dumps>[1] {
   const given = new Map<string, Value>();
@@ -151,13 +173,8 @@ function jsonOptions(call: Node, scope: Environment, at: Evaluator): Parameters<
 
 function choose(items: Value[], keep: boolean, args: Value[], scope: Environment, at: Evaluator): Value[] {
   const [path, ...test] = args;
-  if (!(path instanceof Text)) throw new Error('selectattr() of this kind');
-  return items.filter((item) => {
-    let value = item;
-    for (const part of path.value.split('.'))
-      value = (value instanceof Dict ? value.value.get(part) : undefined) ?? new Missing(undefined);
-    return keep === holds(value, test, scope, at);
-  });
+  if (!path) throw new Error('selectattr() of this kind');
+  return items.filter((item) => keep === holds(attributeOf(item, path), test, scope, at));
 }
 
 /** Whether a value passes a test, or is true where none is given. */
@@ -166,6 +183,13 @@ function holds(value: Value, test: Value[], scope: Environment, at: Evaluator): 
   const [name, other] = test;
   if (!(name instanceof Text)) throw new Error('a choice of this kind');
   return passes(name.value, value, other, scope, at);
+}
+
+/** The values of `format`: by their places, or by their names. */
+function formatted(call: Node, scope: Environment, at: Evaluator): Value {
+  const args = (call.args as Node[] | undefined) ?? [];
+  if (!isNamed(call)) return new Tuple(args.map((arg) => at.value(arg, scope)));
+  return new Dict(new Map(args.map((arg) => [(arg.key as Node).value as string, at.value(arg.value, scope)])));
 }
 
 const isNamed = (call: Node): boolean => (call.args as Node[] | undefined)?.[0]?.type === 'KeywordArgumentExpression';
@@ -178,14 +202,6 @@ function mapped(given: Value, call: Node, scope: Environment, at: Evaluator): Va
   const callee = { type: 'Identifier', value: name.value };
   const inner = args.length > 0 ? { type: 'CallExpression', callee, args } : callee;
   return new List(each(given).map((item) => filter(item, inner, scope, at)));
-}
-
-function extreme(items: Value[], name: 'min' | 'max'): Value {
-  if (!items.every(isNumber)) throw new Error(`${name}() of this kind`);
-  if (items.length === 0) return new Missing(undefined);
-  const better = (a: Value, b: Value): boolean =>
-    name === 'max' ? Number(a.value) > Number(b.value) : Number(a.value) < Number(b.value);
-  return items.reduce((best, item) => (better(item, best) ? item : best));
 }
 
 function passes(name: string, value: Value, other: Value | undefined, scope: Environment, at: Evaluator): boolean {

@@ -12,7 +12,7 @@ export const Whole: Class<number> = classOf(1);
 export const Float: Class<number> = classOf(0.5);
 export const List: Class<Value[]> = classOf([]);
 /** A list, too. */
-const Tuple = new Interpreter().evaluate(
+export const Tuple = new Interpreter().evaluate(
   { type: 'TupleLiteral', value: [] } as unknown as Parameters<Interpreter['evaluate']>[0],
   new Environment(),
 ).constructor as Class<Value[]>;
@@ -20,7 +20,39 @@ const Tuple = new Interpreter().evaluate(
 export const Dict: Class<Map<string | number, Value>> = classOf({});
 export const Nothing: Class<null> = classOf(null);
 export const Missing: Class<undefined> = classOf(undefined);
+/** The class that they all extend. */
+const Any = Object.getPrototypeOf(Text) as new (value: Value[]) => { type: string; value: Value[] };
+/** What may be gone through and is no list: without places, and, where it is made on the way, only once. */
+export class Series extends Any {
+  override type = 'series';
+  /** @param name of parts of a dictionary, which stay; undefined: they are made on the way */
+  constructor(
+    items: Value[],
+    readonly name?: 'dict_items' | 'dict_keys' | 'dict_values',
+  ) {
+    super(items);
+  }
+  take(): Value[] {
+    const items = this.value;
+    if (this.name === undefined) this.value = [];
+    return items;
+  }
+}
+export const series = (items: Value[], name?: Series['name']): Value => new Series(items, name) as unknown as Value;
 export const Callable: Class<(args: Value[], scope: Environment) => Value> = classOf(() => null);
+
+/** A text of `safe`: others that are added to it are written as in HTML. */
+export const safe = (text: string): Value => Object.assign(new Text(text), { isSafe: true });
+export const isSafe = (value: Value): boolean => 'isSafe' in value;
+const ENTITIES: Partial<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  "'": '&#39;',
+  '"': '&#34;',
+};
+export const escapeHtml = (value: Value): string =>
+  isSafe(value) ? str(value) : str(value).replace(/[&<>'"]/g, (sign) => ENTITIES[sign]!);
 
 /** A whole number that no double holds: it is written as it was. */
 type Large = Value & { readonly digits: string };
@@ -70,6 +102,7 @@ function repr(value: Value): string {
       const entries = [...given.value].map(([key, item]) => `${write(keyValue(key))}: ${write(item)}`);
       return said(`{${entries.join(', ')}}`);
     }
+    if (given instanceof Series && given.name) return said(`${given.name}([${given.value.map(write).join(', ')}])`);
     throw new Error(`it writes a ${given.type} as text`);
   };
   return write(value);
@@ -97,7 +130,11 @@ function escaped(character: string): string {
 export function equal(a: Value, b: Value): boolean {
   if (isNumber(a) && isNumber(b)) return Number(a.value) === Number(b.value);
   if (a instanceof List && b instanceof List)
-    return a.value.length === b.value.length && a.value.every((item, i) => equal(item, b.value[i]));
+    return (
+      a instanceof Tuple === b instanceof Tuple &&
+      a.value.length === b.value.length &&
+      a.value.every((item, i) => equal(item, b.value[i]))
+    );
   if (a instanceof Dict && b instanceof Dict)
     return (
       a.value.size === b.value.size &&
@@ -140,6 +177,23 @@ function placeOf(text: string, args: Value[], find: (part: string) => number): V
   return new Whole(at < 0 ? -1 : Array.from(text.slice(0, at)).length);
 }
 
+/** Whether a text, or the part of it that begins and ends there, begins or ends with another, or with one of several. */
+function borders(text: string, [given, from, to]: Value[], is: (text: string, part: string) => boolean): Value {
+  const place = (value: Value | undefined): number | undefined => {
+    if (value === undefined || value instanceof Nothing) return undefined;
+    if (value instanceof Whole) return value.value;
+    throw new Error('startswith() or endswith() of this kind');
+  };
+  const parts = given instanceof Tuple ? given.value : [given];
+  const part = from ? Array.from(text).slice(place(from), place(to)).join('') : text;
+  return new Bool(
+    parts.some((one) => {
+      if (!(one instanceof Text)) throw new Error('startswith() or endswith() of this kind');
+      return is(part, one.value);
+    }),
+  );
+}
+
 /** `str.format`, without formats of numbers. */
 function format(text: string, args: Value[]): Value {
   let next = 0;
@@ -163,6 +217,8 @@ export const METHODS: Record<string, (text: string, args: Value[]) => Value> = {
   rstrip: (text, args) => strip(text, args, false, true),
   capitalize: (text) => new Text(capitalize(text)),
   title: (text) => new Text(text.replace(/\p{L}+/gu, capitalize)),
+  startswith: (text, args) => borders(text, args, (one, part) => one.startsWith(part)),
+  endswith: (text, args) => borders(text, args, (one, part) => one.endsWith(part)),
   find: (text, args) => placeOf(text, args, (part) => text.indexOf(part)),
   rfind: (text, args) => placeOf(text, args, (part) => text.lastIndexOf(part)),
   format,
@@ -187,6 +243,7 @@ export const METHODS: Record<string, (text: string, args: Value[]) => Value> = {
 /** What a loop over a value goes through. */
 export function each(value: Value): Value[] {
   if (value instanceof List) return value.value;
+  if (value instanceof Series) return value.take();
   if (value instanceof Dict) return [...value.value.keys()].map(keyValue);
   if (value instanceof Text) return Array.from(value.value, (character) => new Text(character));
   if (value instanceof Missing) return [];
@@ -212,8 +269,8 @@ export const dict: Value = new Callable((args) => {
 });
 
 export const DICT_METHODS: Record<string, (dict: Map<string | number, Value>, args: Value[]) => Value> = {
-  items: (dict) => new List(pairs(dict)),
-  keys: (dict) => new List([...dict.keys()].map(keyValue)),
-  values: (dict) => new List([...dict.values()]),
+  items: (dict) => series(pairs(dict), 'dict_items'),
+  keys: (dict) => series([...dict.keys()].map(keyValue), 'dict_keys'),
+  values: (dict) => series([...dict.values()], 'dict_values'),
   get: (dict, [key, other]) => (key && itemOf(dict, key)) ?? other ?? new Nothing(null),
 };
