@@ -72,6 +72,16 @@ describe('a merged model', () => {
     for (const name of settings) assert.deepEqual(readFileSync(join(out, name)), readFileSync(join(model, name)));
   });
 
+  it('has the templates that stand in a folder', async () => {
+    const [model, out] = [here.file('of-templates'), here.file('merged-templates')];
+    await cp(join(REFERENCES, 'llama'), model, { recursive: true });
+    const name = 'additional_chat_templates/tool_use.jinja';
+    await mkdir(join(model, 'additional_chat_templates'));
+    await writeFile(join(model, name), 'tools');
+    await here.run({ model, format: 'safetensors', out });
+    assert.equal(readFileSync(join(out, name), 'utf8'), 'tools');
+  });
+
   it('several adapters at their scales add up', async () => {
     const r = await loadReference('llama');
     const out = here.file('both');

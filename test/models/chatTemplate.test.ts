@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { HumanError } from '../../runtime/support/errors.js';
@@ -216,6 +216,21 @@ describe('where a template comes from', () => {
     assert.deepEqual([...written, forTools.source], ['tool_use', 'default', 'tool_use'], 'as in transformers');
     await assert.rejects(load({ chat_template: [named('a'), named('b')] }), /none .* is named "default": "a", "b"/);
     await assert.rejects(load({ chat_template: 7 }), { name: 'HumanError' });
+  });
+
+  test('a template of a folder beside the default one writes tools', async () => {
+    await mkdir(join(folder, 'additional_chat_templates'));
+    await writeFile(join(folder, 'additional_chat_templates', 'tool_use.jinja'), 'tools');
+    assert.equal((await load({ chat_template: 'config' })).withTools('[]').source, 'config');
+    await writeFile(join(folder, 'chat_template.jinja'), 'default');
+    const template = await load({ chat_template: 'config' });
+    const forTools = template.withTools('[]');
+    assert.deepEqual(
+      [template.source, forTools.source, basename(forTools.place)],
+      ['default', 'tools', 'tool_use.jinja'],
+    );
+    await rm(join(folder, 'chat_template.jinja'));
+    await rm(join(folder, 'additional_chat_templates'), { recursive: true });
   });
 
   test('a model without one gets the plain one', async () => {

@@ -79,9 +79,9 @@ const MAX_NUMBER = 2 ** 20;
 const DATE = new Date(2024, 6, 26);
 
 /**
- * The chat template of a model folder: `chat_template.jinja`, or `chat_template` in tokenizer_config.json (a text, or a
- * list of named texts: "default", and "tool_use" for conversations with tools), or in chat_template.json; else the
- * plain one, which starts with the beginning-of-text token if `bos` is set. A template is compiled when it is first
+ * The chat template of a model folder: `chat_template.jinja` (and `tool_use.jinja` in {@link MORE_TEMPLATES}), or
+ * `chat_template` in tokenizer_config.json (a text, or a list of named texts: "default", and "tool_use" for
+ * conversations with tools), or in chat_template.json; else the plain one, which starts with the beginning-of-text token if `bos` is set. A template is compiled when it is first
  * used.
  */
 export async function loadChatTemplate(
@@ -96,8 +96,11 @@ export async function loadChatTemplate(
   if (!template) return plainTemplate(folder, special, bos);
   const { source, toolUse, place } = template;
   const own = chatTemplate(source, place, special);
-  return toolUse === undefined ? own : withOther(own, chatTemplate(toolUse, place, special));
+  return toolUse === undefined ? own : withOther(own, chatTemplate(toolUse.source, toolUse.place ?? place, special));
 }
+
+/** Folder of named templates beside the default one, as transformers writes them. */
+export const MORE_TEMPLATES = 'additional_chat_templates';
 
 /** Two as one, of which the second is for conversations with tools. */
 function withOther(own: ChatTemplate, other: ChatTemplate): ChatTemplate {
@@ -294,15 +297,17 @@ function strftime(date: Date, format: string): string {
 
 interface Source {
   source: string;
-  /** Another one, for conversations with tools. */
-  toolUse?: string;
+  /** Another one, for conversations with tools; `place` where it is a file of its own. */
+  toolUse?: { source: string; place?: string };
   place: string;
 }
 
 async function templateFile(folder: string): Promise<Source | undefined> {
-  const place = join(folder, 'chat_template.jinja');
+  const [place, other] = ['chat_template.jinja', join(MORE_TEMPLATES, 'tool_use.jinja')].map((n) => join(folder, n));
   const source = await ifThere(readText(place, 4 * MAX_TEMPLATE));
-  return source === undefined ? undefined : { source, place };
+  if (source === undefined) return undefined;
+  const toolUse = await ifThere(readText(other, 4 * MAX_TEMPLATE), ['ENOENT', 'ENOTDIR']);
+  return { source, ...(toolUse !== undefined && { toolUse: { source: toolUse, place: other } }), place };
 }
 
 function templateOf(config: JsonObject, place: string): Source | undefined {
@@ -312,7 +317,8 @@ function templateOf(config: JsonObject, place: string): Source | undefined {
   if (Array.isArray(given) && given.every(isNamed)) {
     const chosen = given.find((entry) => entry.name === 'default') ?? (given.length === 1 ? given[0] : undefined);
     const toolUse = given.find((entry) => entry.name === 'tool_use' && entry !== chosen)?.template;
-    if (chosen) return { source: chosen.template, ...(toolUse !== undefined && { toolUse }), place };
+    if (chosen)
+      return { source: chosen.template, ...(toolUse !== undefined && { toolUse: { source: toolUse } }), place };
     throw new HumanError(
       `none of the chat templates is named "default": ${
         given

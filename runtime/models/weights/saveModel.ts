@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { ownFile } from '../../support/ownFile.js';
 import { copyDurably } from '../../support/replaceFile.js';
 import { makeFolder } from '../../support/makeFolder.js';
+import { ifThere } from '../../support/ifThere.js';
+import { MORE_TEMPLATES } from '../text/chatTemplate.js';
 import type { ModelFolder } from './modelFolder.js';
 import { f32ToBf16, f32ToF16 } from './halfFloats.js';
 import { bytesOf, readBytes, writeSafetensors, type TensorInfo, type TensorToWrite } from './safetensors.js';
@@ -39,9 +41,13 @@ export async function saveModel(
   await copyCompanions(model.folder, folder);
 }
 
-/** Names of config, tokenizer, templates and licence in a model folder. */
-export const companions = async (folder: string): Promise<string[]> =>
-  (await readdir(folder)).filter((name) => COMPANION.test(name)).sort();
+/** Names of config, tokenizer, templates (also of a folder in it) and licence in a model folder. */
+export async function companions(folder: string): Promise<string[]> {
+  const names = (await readdir(folder)).filter((name) => COMPANION.test(name));
+  const more = (await ifThere(readdir(join(folder, MORE_TEMPLATES)), ['ENOENT', 'ENOTDIR'])) ?? [];
+  const templates = more.filter((name) => /\.jinja$/i.test(name)).map((name) => `${MORE_TEMPLATES}/${name}`);
+  return [...names, ...templates].sort();
+}
 
 /** Copies config, tokenizer, templates and licence of a model. @throws HumanError for one that lies elsewhere */
 export async function copyCompanions(from: string, to: string): Promise<void> {
