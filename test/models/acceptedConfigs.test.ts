@@ -116,6 +116,7 @@ describe('accepted', () => {
       );
     same('mpt', { expansion_ratio: 2 });
     same('bloom', { slow_but_exact: true, pretraining_tp: 1 });
+    same('codegen', { rope_theta: 500, rope_parameters: { rope_type: 'linear', factor: 2, rope_theta: 500 } });
     same('falcon', { num_ln_in_parallel_attn: 2 }, { parallel_attn: false });
     same('gemma3', { text_config: { ...GEMMA3, final_logit_softcapping: 30, attn_logit_softcapping: 50 } });
     same('gemma3', { text_config: { ...GEMMA3, tie_word_embeddings: false } });

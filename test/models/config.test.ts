@@ -158,6 +158,8 @@ describe('refused before a weight is read, by name', () => {
     ['apertus', { post_norm: true }, /post_norm/],
     ['olmo', { clip_qkv: -8 }, /clip_qkv/],
     ['codegen', { n_head: 2 }, /n_head = 2/],
+    ['codegen', { rope_scaling: { type: 'linear', factor: 2 } }, /rope_scaling/],
+    ['codegen', { partial_rotary_factor: 0.5 }, /partial_rotary_factor/],
     ['gemma3', { text_config: { ...LLAMA, model_type: 'llama' } }, /model_type = "llama".*gemma3_text/],
     ['gemma3', { text_config: undefined }, /text_config = missing/],
     ['gemma3', { text_config: { ...GEMMA3, num_experts: 8 } }, /num_experts = 8/],

@@ -1,5 +1,5 @@
 /** GPT-2 and its relatives from before Llama. Sources: transformers' configuration and modeling files. */
-import type { ConfigReader } from './shared/configReader.js';
+import { ConfigReader } from './shared/configReader.js';
 import { ropeSpec, rotatingShare } from './shared/ropeFrequencies.js';
 import { mptSlopes } from './shared/alibiSlopes.js';
 import { GPT2_NAMES, gptLike, type GptLike } from './shared/gptLike.js';
@@ -78,7 +78,8 @@ const gptjLike =
     const rotary = c.optionalSize('rotary_dim', 64) ?? s.headDim;
     if (rotary > s.headDim) c.reject('rotary_dim', `at most ${s.headDim}, the size of a head, is possible`);
     if (rotary % 2 !== 0) c.reject('rotary_dim', 'an even number is needed');
-    const rope = ropeSpec(c, {
+    // transformers has one rope for these families, whatever config.json says
+    const rope = ropeSpec(new ConfigReader({}), {
       headDim: s.headDim,
       contextLength: s.contextLength,
       partial: rotatingShare(rotary, s.headDim),
