@@ -3,13 +3,15 @@ import { basename, isAbsolute, join, resolve } from 'node:path';
 import { HumanError } from '../support/errors.js';
 import type { Precision } from '../contract/recipeWords.js';
 import { isObject } from '../contract/isObject.js';
-import { readJsonObject, shown } from '../support/jsonFile.js';
+import { readJsonObject, shown, type JsonObject } from '../support/jsonFile.js';
 import { requireCommitted } from './hub/commit.js';
 import { takePacked } from './weights/packedWeight.js';
 import { readSafetensors } from './weights/safetensors.js';
 import type { TensorInfo } from './weights/safetensors.js';
 import type { ModelFolder } from './weights/modelFolder.js';
-import { withOwnHead } from './weights/tiedHead.js';
+import { headAlone, withOwnHead } from './weights/tiedHead.js';
+import type { DecoderSpec } from './decoder/spec.js';
+import { decoderSpec } from './families/config.js';
 
 export interface OpenModelOptions {
   /** Folder for models converted from GGUF files. */
@@ -58,6 +60,8 @@ async function openFolder(folder: string, elsewhere: readonly TensorInfo[] = [])
   const config = await readJsonObject(join(folder, 'config.json'));
   const tensors = await openTensors(folder, files);
   for (const tensor of elsewhere) tensors.set(tensor.name, tensor);
+  const alone = headAlone(tensors);
+  if (alone) nameTied(tensors, alone, config);
   return {
     folder,
     config: await withOwnHead(config, tensors),
@@ -67,6 +71,25 @@ async function openFolder(folder: string, elsewhere: readonly TensorInfo[] = [])
       ? await readJsonObject(join(folder, 'generation_config.json'))
       : undefined,
   };
+}
+
+/** A tied head that is stored without the embedding is the embedding, as transformers has it. */
+function nameTied(tensors: Map<string, TensorInfo>, head: TensorInfo, config: JsonObject): void {
+  const spec = specOrNone(config);
+  if (!spec?.head.tied) return;
+  const name = spec.embedding.weight;
+  tensors.delete(head.name);
+  tensors.set(name, { ...head, name });
+}
+
+/** Whoever computes with the model says why it is not supported. */
+function specOrNone(config: JsonObject): DecoderSpec | undefined {
+  try {
+    return decoderSpec(config);
+  } catch (error) {
+    if (error instanceof HumanError) return undefined;
+    throw error;
+  }
 }
 
 async function openTensors(folder: string, files: Set<string>): Promise<Map<string, TensorInfo>> {

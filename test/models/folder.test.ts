@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { parseJson } from '../../runtime/support/jsonFile.js';
 import { openModel } from '../../runtime/models/folder.js';
+import { LLAMA } from './configs.js';
 import { bytesOf, readFloat32, writeSafetensors } from '../../runtime/models/weights/safetensors.js';
 
 let dir: string;
@@ -167,4 +168,16 @@ test('a head that differs from the embedding is the head, whatever config.json s
   assert.deepEqual((await open(path)).config, config);
   await weights(file, { 'model.embed_tokens.weight': 1 });
   assert.deepEqual((await open(path)).config, config);
+});
+
+test('a tied head that is stored without the embedding is the embedding', async () => {
+  const names = async (config: Record<string, unknown>) => {
+    const path = await folder('head', { 'config.json': config });
+    await weights(join(path, 'model.safetensors'), { 'lm_head.weight': 3 });
+    return [...(await open(path)).tensors].map(([key, { name }]) => [key, name]);
+  };
+  const [embedding, head] = ['model.embed_tokens.weight', 'lm_head.weight'];
+  assert.deepEqual(await names({ ...LLAMA, tie_word_embeddings: true }), [[embedding, embedding]]);
+  assert.deepEqual(await names({ ...LLAMA, tie_word_embeddings: false }), [[head, head]]);
+  assert.deepEqual(await names({ model_type: 'mamba', tie_word_embeddings: true }), [[head, head]]);
 });

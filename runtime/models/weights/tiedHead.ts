@@ -1,4 +1,4 @@
-/** Checkpoints whose output head differs from their embedding, even if config.json ties them. */
+/** Checkpoints of which config.json ties output head and embedding, while they hold both, or the head alone. */
 import type { JsonObject } from '../../support/jsonFile.js';
 import { sameShape } from '../../onnx/shapes.js';
 import { readBytes, type TensorInfo } from './safetensors.js';
@@ -20,6 +20,10 @@ export async function withOwnHead(config: JsonObject, tensors: ReadonlyMap<strin
 
 /** The head's own tensor: one that is tied may be stored all the same. */
 export const headOf = (tensors: ReadonlyMap<string, TensorInfo>): TensorInfo | undefined => find(tensors, HEAD);
+
+/** The head of a checkpoint that has no embedding. */
+export const headAlone = (tensors: ReadonlyMap<string, TensorInfo>): TensorInfo | undefined =>
+  find(tensors, EMBEDDING) ? undefined : headOf(tensors);
 
 const find = (tensors: ReadonlyMap<string, TensorInfo>, name: RegExp): TensorInfo | undefined =>
   [...tensors.values()].find((info) => name.test(info.name));
