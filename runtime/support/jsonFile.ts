@@ -51,7 +51,7 @@ export async function readText(file: string, largest: number): Promise<string> {
 export function parseJsonObject(text: string, place: string): JsonObject {
   let value: unknown;
   try {
-    value = parseJson(text);
+    value = parsePythonJson(text);
   } catch (error) {
     throw new HumanError(`this is not valid JSON: ${(error as Error).message}.`, {
       place,
@@ -72,6 +72,28 @@ export function parseJsonObject(text: string, place: string): JsonObject {
 export function parseJson(text: string): unknown {
   checkSize(text);
   return JSON.parse(text) as unknown;
+}
+
+/** What Python's `json` module writes for numbers that JSON cannot hold. */
+const NOT_FINITE = /-?\bInfinity\b|\bNaN\b/g;
+
+/**
+ * `parseJson`, also of what Python wrote: `Infinity` becomes `{ "__float__": "Infinity" }`, as transformers 5 writes
+ * it, so that nobody takes it for a number.
+ */
+function parsePythonJson(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    // inside a text the quotes end it, which is an error again
+    const finite = text.replace(NOT_FINITE, '{"__float__":"$&"}');
+    if (finite === text) throw error;
+    try {
+      return parseJson(finite);
+    } catch {
+      throw error;
+    }
+  }
 }
 
 /** JSON.parse; undefined for what is no JSON. */

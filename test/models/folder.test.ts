@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { parseJson } from '../../runtime/support/jsonFile.js';
+import { decoderSpec } from '../../runtime/models/families/config.js';
 import { openModel } from '../../runtime/models/folder.js';
 import { LLAMA } from './configs.js';
 import { bytesOf, readFloat32, writeSafetensors } from '../../runtime/models/weights/safetensors.js';
@@ -128,6 +129,17 @@ test('JSON that would overflow the stack of whoever walks it is refused', () => 
   assert.throws(() => parseJson(`{"x":"\\\\","a":${nested(512)}}`), /nested more than 512 deep/);
   parseJson(nested(500, JSON.stringify(`\\"${'[{'.repeat(1000)}\\`)));
   parseJson(`[${'[],{},'.repeat(1000)}[]]`);
+});
+
+test('numbers that only Python has in its JSON are read, and are no numbers for the model', async () => {
+  const path = await folder('python', { 'config.json': '{"limit": [0.0, Infinity, -Infinity], "rope_theta": NaN}' });
+  await weights(join(path, 'model.safetensors'), { a: 1 });
+  const { config } = await open(path);
+  const [infinite, negative, none] = ['Infinity', '-Infinity', 'NaN'].map((name) => ({ __float__: name }));
+  assert.deepEqual(config, { limit: [0, infinite, negative], rope_theta: none });
+  assert.throws(() => decoderSpec({ ...LLAMA, ...config }), /rope_theta = .*NaN.*a number is needed/);
+  for (const wrong of ['{"a": -NaN}', '{"a": Infinit}', '{"a": "of Infinity", "b": NaN}'])
+    await refused(await folder('python', { 'config.json': wrong }), /not valid JSON/, /copy it again/);
 });
 
 test('an error names what is missing, with the remedy', async () => {
