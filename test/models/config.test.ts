@@ -157,6 +157,8 @@ describe('refused before a weight is read, by name', () => {
     ['apertus', { hidden_act: 'silu' }, /hidden_act = "silu"/],
     ['apertus', { post_norm: true }, /post_norm/],
     ['olmo', { clip_qkv: -8 }, /clip_qkv/],
+    ['llama', { model_type: 'internlm3', attention_bias: true }, /^mlp_bias = missing: .* as attention_bias = true/],
+    ['llama', { model_type: 'internlm3', qkv_bias: true, bias: false }, /^bias = false: .* as qkv_bias = true/],
     ['codegen', { n_head: 2 }, /n_head = 2/],
     ['codegen', { rope_scaling: { type: 'linear', factor: 2 } }, /rope_scaling/],
     ['codegen', { partial_rotary_factor: 0.5 }, /partial_rotary_factor/],

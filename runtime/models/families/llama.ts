@@ -74,9 +74,10 @@ export const llama = {
 
   /** One switch for all biases, under two names. */
   internlm3: (c) => {
-    const either = (now: string, before: string): boolean => c.boolean(now, c.boolean(before, false));
-    const bias = either('attention_bias', 'qkv_bias');
-    if (either('mlp_bias', 'bias') !== bias) c.reject('bias', `it must be as qkv_bias = ${bias}`);
+    const named = (now: string, before: string): string => (c.has(before) && !c.has(now) ? before : now);
+    const [attention, mlp] = [named('attention_bias', 'qkv_bias'), named('mlp_bias', 'bias')];
+    const bias = c.boolean(attention, false);
+    if (c.boolean(mlp, false) !== bias) c.reject(mlp, `it must be as ${attention} = ${bias}`);
     return llamaLike(c, {
       sizes: sizes(c, { headDim: 128, defaultKvHeads: 2 }),
       attentionBias: bias,
