@@ -39,6 +39,14 @@ describe('accepted', () => {
     assert.equal(decoderSpec({ ...OTHERS.gpt2!, n_positions: undefined }).contextLength, 1024);
   });
 
+  it('null is false where missing is true', () => {
+    for (const key of ['parallel_attn', 'multi_query'])
+      assert.deepEqual(
+        decoderSpec({ ...OTHERS.falcon!, [key]: null }),
+        decoderSpec({ ...OTHERS.falcon!, [key]: false }),
+      );
+  });
+
   it('a GPT-NeoX config with both names of a number', () => {
     const both = {
       ...OTHERS.gpt_neox!,

@@ -134,6 +134,8 @@ describe('refused before a weight is read, by name', () => {
     ['qwen2', { layer_types: ['full_attention', 'sliding_attention'] }, /no sliding_window/],
     ['gemma', { use_bidirectional_attention: true }, /use_bidirectional_attention/],
     ['llama', { is_causal: false }, /is_causal = false.*later positions/],
+    ['llama', { is_causal: null }, /is_causal = null.*later positions/],
+    ['llama', { model_type: 'glm', partial_rotary_factor: null }, /partial_rotary_factor = null/],
     ['gemma3', { text_config: { ...GEMMA3, is_causal: false } }, /is_causal = false/],
     ['gemma2', { query_pre_attn_scalar: -1 }, /query_pre_attn_scalar/],
     ['falcon', { apply_residual_connection_post_layernorm: true }, /apply_residual_connection_post_layernorm/],

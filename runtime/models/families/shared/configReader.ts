@@ -88,8 +88,10 @@ export class ConfigReader {
     return value;
   }
 
+  /** Missing gives the default, null is false, as in Python. */
   boolean(key: string, fallback: boolean): boolean {
-    const value = this.raw(key) ?? fallback;
+    const given = this.raw(key);
+    const value = given === undefined ? fallback : (given ?? false);
     if (typeof value !== 'boolean') this.reject(key, 'true or false is needed', 'Correct config.json.');
     return value;
   }

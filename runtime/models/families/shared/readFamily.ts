@@ -73,7 +73,7 @@ const COMPUTING: Record<string, unknown> = {
 export function readFamily(c: ConfigReader, modelType: string, family: Family): FamilySpec {
   const spec = family(c);
   // transformers reads it for every family, and has true where it is missing
-  c.only('is_causal', [true], 'attention to later positions is not supported');
+  if (!c.boolean('is_causal', true)) c.reject('is_causal', 'attention to later positions is not supported');
   for (const [key, off] of Object.entries(COMPUTING)) {
     if (c.wasRead(key)) continue;
     const value = c.raw(key) ?? undefined;

@@ -163,6 +163,8 @@ function partialFactor(c: ConfigReader, scaling: ConfigReader | undefined, optio
   const key = options.partialKey ?? 'partial_rotary_factor';
   if (options.partial !== undefined) c.ignore('partial_rotary_factor');
   const [from, name] = partialPlace(c, scaling, options);
+  // transformers takes its default for a missing key alone
+  if (typeof options.partial === 'number' && from.raw(name) === null) from.reject(name, 'a number is needed');
   const factor = from.positive(name, typeof options.partial === 'number' ? options.partial : 1);
   // some versions of transformers wrote both names
   if (key !== 'partial_rotary_factor') c.only('partial_rotary_factor', [factor], `it differs from ${key} = ${factor}`);
