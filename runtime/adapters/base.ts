@@ -1,4 +1,6 @@
 import { HumanError } from '../support/errors.js';
+import { computationOf } from '../models/decoder/computation.js';
+import type { DecoderSpec } from '../models/decoder/spec.js';
 import type { ModelHashes } from '../models/weights/hashes.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { writtenTokens } from '../models/text/writtenTokens.js';
@@ -23,25 +25,40 @@ export async function requireBase(
   );
 }
 
-/**
- * Why the adapter does here what nobody has measured, though the weights are the same; undefined where nothing is known
- * of another chat template or tokenizer.
- */
-export function otherTokens(
-  { path, provenance: { baseModel } }: Pick<AdapterFile, 'path' | 'provenance'>,
-  tokenizer: Tokenizer,
-): HumanError | undefined {
-  return tokensFault(baseModel?.tokens, tokenizer, { place: path, kept: `its ${ROLE_FILE}` });
+/** What a model makes of its weights, and of texts. */
+interface ModelUse {
+  readonly spec: DecoderSpec;
+  readonly tokenizer: Tokenizer;
 }
 
-/** The same of what was trained with a tokenizer that wrote `before`. @param kept the file that says so */
-export function tokensFault(
-  before: string | undefined,
-  tokenizer: Tokenizer,
+/** What is kept of it beside what is trained. */
+export const useOf = ({ spec, tokenizer }: ModelUse): { computation: string; tokens?: string } => ({
+  computation: computationOf(spec),
+  tokens: writtenTokens(tokenizer),
+});
+
+/**
+ * Why the adapter does here what nobody has measured, though the weights are the same; undefined where nothing is known
+ * of another config.json, chat template or tokenizer.
+ */
+export const otherUse = (
+  { path, provenance: { baseModel } }: Pick<AdapterFile, 'path' | 'provenance'>,
+  use: ModelUse,
+): HumanError | undefined => useFault(baseModel, use, { place: path, kept: `its ${ROLE_FILE}` });
+
+/** The same of what was trained with a model that was used as `before` says. @param kept the file that says so */
+export function useFault(
+  before: { readonly computation?: string; readonly tokens?: string } | undefined,
+  { spec, tokenizer }: ModelUse,
   { place, kept }: { place: string; kept: string },
 ): HumanError | undefined {
+  if (before?.computation !== undefined && before.computation !== computationOf(spec))
+    return new HumanError('it was trained with another config.json: the same weights compute something else here.', {
+      place,
+      remedy: `Put back the config.json that it was trained with, or train it again. If the change is meant, take "computation" out of ${kept}.`,
+    });
   const now = writtenTokens(tokenizer);
-  if (before === undefined || now === undefined || now === before) return undefined;
+  if (before?.tokens === undefined || now === undefined || now === before.tokens) return undefined;
   return new HumanError(
     'it was trained with another chat template or tokenizer: rows and questions become other tokens here.',
     {
@@ -51,10 +68,11 @@ export function tokensFault(
   );
 }
 
-/** The base of an adapter that is made of several. How that writes is only known where all of them say the same. */
+/** The base of an adapter that is made of several. How that is used is only known where all of them say the same. */
 export function sharedBase(files: readonly Pick<AdapterFile, 'provenance'>[]): AdapterProvenance['baseModel'] {
   const bases = files.map(({ provenance }) => provenance.baseModel);
   const first = bases.find((base) => base !== undefined);
-  const isShared = bases.every((base) => base?.tokens === first?.tokens);
-  return first && (isShared ? first : { ...first, tokens: undefined });
+  const shared = (key: 'computation' | 'tokens'): string | undefined =>
+    bases.every((base) => base?.[key] === first?.[key]) ? first?.[key] : undefined;
+  return first && { ...first, computation: shared('computation'), tokens: shared('tokens') };
 }

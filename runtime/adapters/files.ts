@@ -33,8 +33,8 @@ export type AdapterRole = 'task' | 'security';
 /** What an adapter was trained on, or made of. */
 export interface AdapterProvenance {
   name?: string;
-  /** `tokens`: how its tokenizer writes a conversation (writtenTokens) */
-  baseModel?: { name?: string; architecture?: string; sha256?: string; tokens?: string };
+  /** `computation`: what config.json makes of the weights; `tokens`: how its tokenizer writes a conversation */
+  baseModel?: { name?: string; architecture?: string; sha256?: string; computation?: string; tokens?: string };
   made?: MadeFrom;
 }
 
@@ -279,6 +279,7 @@ function parseRole(json: Record<string, unknown>, place: string): { role: Adapte
         name: text(baseModel.name),
         architecture: text(baseModel.architecture),
         sha256: text(baseModel.sha256),
+        ...(typeof baseModel.computation === 'string' && { computation: baseModel.computation }),
         ...(typeof baseModel.tokens === 'string' && { tokens: baseModel.tokens }),
       }
     : undefined;

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { HumanError } from '../support/errors.js';
 import { withTimeLimit } from '../support/timeLimit.js';
+import type { DecoderSpec } from '../models/decoder/spec.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import type { ModelHashes } from '../models/weights/hashes.js';
 import type { AdapterConfig } from './adapterConfig.js';
-import { otherTokens, requireBase } from './base.js';
+import { otherUse, requireBase } from './base.js';
 import {
   CONFIG_FILE,
   moduleScales,
@@ -33,7 +34,8 @@ export interface AdaptedModel {
   readonly sites: readonly Site[];
   /** Those that name it; asked for only where an adapter names its base. */
   readonly hashes: () => Promise<ModelHashes>;
-  /** Of where it is used; undefined where only its weights are. */
+  /** What it makes of its weights, and of texts; without both only its weights are looked at. */
+  readonly spec?: DecoderSpec;
   readonly tokenizer?: Tokenizer;
 }
 
@@ -44,17 +46,17 @@ export type Warn = (message: string, place: string, remedy: string) => void;
  * Reads an adapter folder for a model.
  * @param warn of parts that are not computed here
  * @throws HumanError when the adapter was made for another model: of other layers, or of other weights where it names
- * them, or of another chat template or tokenizer
+ * them, or of another config, chat template or tokenizer
  */
 export async function adapterFlat(
   path: string,
-  { sites, hashes, tokenizer }: AdaptedModel,
+  { sites, hashes, spec, tokenizer }: AdaptedModel,
   warn?: Warn,
 ): Promise<FlatAdapter> {
   const file = await readAdapter(path);
   const flat = fitted(file, sites, warn);
   await requireBase(file, hashes);
-  const other = tokenizer && otherTokens(file, tokenizer);
+  const other = spec && tokenizer && otherUse(file, { spec, tokenizer });
   if (other) throw other;
   return flat;
 }

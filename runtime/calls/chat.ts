@@ -1,5 +1,5 @@
 /** Answers of a model with adapters: sessions stay open, and attaching an adapter is only another input of one. */
-import { otherTokens } from '../adapters/base.js';
+import { otherUse } from '../adapters/base.js';
 import { adapterFlat, type FlatAdapter } from '../adapters/flat.js';
 import type { ScaledAdapter } from '../adapters/merge.js';
 import { openGenerator, type Generator } from '../evaluation/inference/generate.js';
@@ -75,7 +75,7 @@ export async function generate(
           async () => {
             const warn = warnsOf(reporter);
             const adapter = await adapterFlat(path, without(context, 'tokenizer'), warn);
-            const other = otherTokens(adapter.file, context.tokenizer);
+            const other = otherUse(adapter.file, context);
             if (other) warn(other.message, path, other.remedy ?? '');
             return adapter;
           },

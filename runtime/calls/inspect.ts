@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { otherTokens } from '../adapters/base.js';
+import { otherUse } from '../adapters/base.js';
 import { fitted } from '../adapters/flat.js';
 import { CONFIG_FILE, readAdapter, type AdapterFile } from '../adapters/files.js';
 import { HumanError } from '../support/errors.js';
@@ -77,25 +77,23 @@ async function adaptersBeside(path: string, sites: readonly LinearSpec[] | undef
 }
 
 /**
- * Whether an adapter fits: its layers are the model's, and the weights and tokens are those that it was trained on,
- * where it says so.
+ * Whether an adapter fits: its layers are the model's, and the weights, config and tokens are those that it was
+ * trained on, where it says so.
  */
 export async function inspectAdapter(model: string, adapter: string): Promise<Requests['inspectAdapter']['result']> {
   const { config, tensors, tokenizer } = await describeModel(model);
   const file = await readAdapter(adapter);
-  const found = fits(file, linearLayers(decoderSpec(config, model)));
+  const spec = decoderSpec(config, model);
+  const found = fits(file, linearLayers(spec));
   const facts = { role: file.role, rank: file.config.rank };
   const { sha256: base, name } = file.provenance.baseModel ?? {};
-  if (found.fits && tokenizer && otherTokens(file, tokenizer))
-    return { ...facts, fits: false, reason: 'it was trained with another chat template or tokenizer' };
+  const not = (reason: string): Requests['inspectAdapter']['result'] => ({ ...facts, fits: false, reason });
+  if (!found.fits) return { ...facts, ...found };
   // a GGUF file is hashed when it has been converted, which is not done to look at it
-  if (!found.fits || base === undefined || !tensors) return { ...facts, ...found };
-  if ((await hashesOf({ tensors })).includes(base)) return { ...facts, ...found };
-  return {
-    ...facts,
-    fits: false,
-    reason: `it was trained on other weights${name === undefined ? '' : ` (of ${name})`}`,
-  };
+  if (base !== undefined && tensors && !(await hashesOf({ tensors })).includes(base))
+    return not(`it was trained on other weights${name === undefined ? '' : ` (of ${name})`}`);
+  const other = tokenizer && otherUse(file, { spec, tokenizer });
+  return other ? not(other.message.split(':')[0]) : { ...facts, ...found };
 }
 
 function fits(file: AdapterFile, sites: readonly LinearSpec[] | undefined): { fits: boolean; reason: string | null } {

@@ -13,7 +13,7 @@ import { isTraining, KINDS } from '../contract/kinds.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { requireMemory } from '../support/memory.js';
 import { oneByOne } from '../support/oneByOne.js';
-import { writtenTokens } from '../models/text/writtenTokens.js';
+import { useOf } from '../adapters/base.js';
 import { sha256Copies, sha256Weights } from '../models/weights/hashes.js';
 import type { SweepValues } from '../contract/sweep.js';
 import type { DoneEvent, RunEvent } from '../contract/events.js';
@@ -109,7 +109,7 @@ async function opened({ recipe, file }: Given, { started, progress, path, plan }
       path: path(recipe.model),
       architecture: context.spec.architecture,
       sha256: modelSha256,
-      tokens: writtenTokens(context.tokenizer),
+      ...useOf(context),
     },
     data: [],
     vectors: [],

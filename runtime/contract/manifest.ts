@@ -67,8 +67,14 @@ export const manifestSchema = record({
   device: device.optional(),
   /** How the frozen weights were held, where not as they are. */
   precision: z.enum(PRECISIONS).optional(),
-  /** `tokens`: how its tokenizer and chat template write conversations */
-  model: record({ path: text, architecture: text, sha256: text, tokens: text.optional() }),
+  /** `computation`: what its config makes of the weights; `tokens`: how its tokenizer writes conversations */
+  model: record({
+    path: text,
+    architecture: text,
+    sha256: text,
+    computation: text.optional(),
+    tokens: text.optional(),
+  }),
   data: z.array(data),
   vectors: z.array(record({ path: text, sha256: text, scale: number })),
   /** Published method that a fine-tuning follows instead of a protection. */

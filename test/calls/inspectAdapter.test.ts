@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import { plainConfig, saveAdapter } from '../../runtime/adapters/flat.js';
 import { initialise, plainLayout } from '../../runtime/adapters/sites.js';
 import { inspectAdapter } from '../../runtime/calls/inspect.js';
+import { computationOf } from '../../runtime/models/decoder/computation.js';
 import { linearLayers } from '../../runtime/models/decoder/spec.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
@@ -40,22 +41,24 @@ test('its own base fits, other weights of the same shape do not, and an adapter 
   assert.deepEqual(await inspectAdapter(model, other), { role: 'task', rank: plain.rank, fits: false, reason });
 });
 
-test('one that was trained with another chat template or tokenizer does not fit', async () => {
+test('one that was trained with another config, chat template or tokenizer does not fit', async () => {
   const sample = join(ROOT, 'media/sample/tiny-assistant');
   const sha256 = await sha256File(join(sample, 'model.safetensors'));
   const spec = decoderSpec(JSON.parse(await readFile(join(sample, 'config.json'), 'utf8')));
   const layout = plainLayout(linearLayers(spec), { rank: 2, alpha: 2, sites: 'all-linear' });
   const flat = initialise(layout, random('tokens'));
   const config = plainConfig({ rank: 2, alpha: 2, sites: 'all-linear' }, layout, linearLayers(spec));
-  for (const [tokens, fits] of [
-    [writtenTokens(await loadTokenizer(sample)), true],
-    ['ab', false],
+  const own = { computation: computationOf(spec), tokens: writtenTokens(await loadTokenizer(sample)) };
+  for (const [change, reason] of [
+    [{}, null],
+    [{ tokens: 'ab' }, 'it was trained with another chat template or tokenizer'],
+    [{ computation: 'ab' }, 'it was trained with another config.json'],
   ] as const) {
-    const folder = join(dir, `tokens-${fits}`);
-    await saveAdapter(folder, { layout, flat, config, role: 'task', provenance: { baseModel: { sha256, tokens } } });
+    const folder = join(dir, `use-${Object.keys(change).join()}`);
+    const provenance = { baseModel: { sha256, ...own, ...change } };
+    await saveAdapter(folder, { layout, flat, config, role: 'task', provenance });
     const found = await inspectAdapter(sample, folder);
-    const reason = fits ? null : 'it was trained with another chat template or tokenizer';
-    assert.deepEqual([found.fits, found.reason], [fits, reason]);
+    assert.deepEqual([found.fits, found.reason], [reason === null, reason]);
   }
 });
 

@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path';
-import { tokensFault } from '../../adapters/base.js';
+import { useFault } from '../../adapters/base.js';
 import { openContext, scratchFolder, unusedWarning, type Context } from '../../context/context.js';
 import { adapterName } from '../../contract/adapterName.js';
 import type { Measurement, RunEvent, TrainedPrompts } from '../../contract/events.js';
@@ -147,12 +147,10 @@ async function readState(
 }
 
 /** Of a model that a run has made: why nothing that is measured here is true of it. */
-async function changedSince({ model: { folder }, tokenizer }: Context): Promise<HumanError | undefined> {
+async function changedSince({ model: { folder }, ...use }: Context): Promise<HumanError | undefined> {
   if (basename(folder) !== RUN_FILES.model) return undefined;
   const made = dirname(folder);
   const run = await readManifest(made);
   const kept = `"model" in ${join(made, RUN_FILES.manifest)}`;
-  return run?.result?.path === RUN_FILES.model
-    ? tokensFault(run.model.tokens, tokenizer, { place: folder, kept })
-    : undefined;
+  return run?.result?.path === RUN_FILES.model ? useFault(run.model, use, { place: folder, kept }) : undefined;
 }

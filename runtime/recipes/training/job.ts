@@ -7,7 +7,7 @@ import type { Example } from '../../data/examples.js';
 import type { AskEditor } from '../../evaluation/judges/editor.js';
 import type { Sessions } from '../../evaluation/judges/languageModel.js';
 import { readManifest } from '../../models/hub/manifest.js';
-import { writtenTokens } from '../../models/text/writtenTokens.js';
+import { useOf } from '../../adapters/base.js';
 import type { ModelFolder } from '../../models/weights/modelFolder.js';
 import type { OptimizerState } from '../../optim/optimizer.js';
 import { plural } from '../../contract/format.js';
@@ -194,6 +194,6 @@ export const provenance = (job: Job<Recipe>): AdapterProvenance => ({
     name: basename(job.context.model.path),
     architecture: job.context.spec.architecture,
     sha256: job.modelSha256,
-    tokens: writtenTokens(job.context.tokenizer),
+    ...useOf(job.context),
   },
 });

@@ -1,4 +1,7 @@
-/** An adapter knows how its rows were written: with another chat template or tokenizer nothing is measured of it. */
+/**
+ * An adapter knows what its base computed and how its rows were written: with another config, chat template or
+ * tokenizer nothing is measured of it.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,11 +20,14 @@ let root: string;
 const file = (...parts: string[]): string => join(root, ...parts);
 const at = (name: string) => ({ path: file(name), scale: 1 });
 const config = (): string => file('model', 'tokenizer_config.json');
+const modelConfig = (): string => file('model', 'config.json');
 let written: string;
+let computed: string;
 before(async () => {
   root = await mkdtemp(join(tmpdir(), 'other-tokens-'));
   await writeWorkspace(root);
   written = await readFile(config(), 'utf8');
+  computed = await readFile(modelConfig(), 'utf8');
   await run({ ...VECTOR, output: 'vector' });
 });
 after(() => rm(root, { recursive: true, force: true }));
@@ -36,6 +42,9 @@ const changed = (value: object): Promise<void> =>
   writeFile(config(), JSON.stringify({ ...(JSON.parse(written) as object), ...value }));
 const CHATML =
   "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
+/** The same weights, of which another model is made. */
+const turned = (text: string): string => JSON.stringify({ ...(JSON.parse(text) as object), rope_theta: 500 });
 
 const evaluated = { model: 'model', generation: { maxNewTokens: 3 }, batch: { rows: 2 }, threads: 1, device: 'cpu' };
 const data = (): string => file('train.jsonl');
@@ -59,23 +68,26 @@ const USES: Readonly<Record<string, () => Promise<unknown>>> = {
 };
 
 for (const [what, use] of Object.entries(USES))
-  test(`where the chat template is another one, an adapter is refused ${what}, until somebody says that it is meant`, async (t) => {
+  test(`where config or chat template are others, an adapter is refused ${what}, until somebody says that it is meant`, async (t) => {
     await changed({ chat_template: CHATML });
+    await writeFile(modelConfig(), turned(computed));
     const role = file('vector', 'adapter', ROLE_FILE);
     const own = await readFile(role, 'utf8');
     t.after(async () => {
       await writeFile(config(), written);
+      await writeFile(modelConfig(), computed);
       await writeFile(role, own);
     });
-    await assert.rejects(use(), {
-      name: 'HumanError',
-      message: /^it was trained with another chat template or tokenizer: /,
-      place: file('vector', 'adapter'),
-      remedy: /chat_template\.jinja/,
-    });
-    const { baseModel, ...rest } = JSON.parse(own) as { baseModel: { tokens?: string } };
-    assert.match(baseModel.tokens!, /^[0-9a-f]{64}$/);
-    await writeFile(role, JSON.stringify({ ...rest, baseModel: { ...baseModel, tokens: undefined } }));
+    const { baseModel, ...rest } = JSON.parse(own) as { baseModel: Record<string, string | undefined> };
+    for (const [key, message, remedy] of [
+      ['computation', /^it was trained with another config\.json: /, /config\.json/],
+      ['tokens', /^it was trained with another chat template or tokenizer: /, /chat_template\.jinja/],
+    ] as const) {
+      await assert.rejects(use(), { name: 'HumanError', message, place: file('vector', 'adapter'), remedy });
+      assert.match(baseModel[key]!, /^[0-9a-f]{64}$/);
+      baseModel[key] = undefined;
+      await writeFile(role, JSON.stringify({ ...rest, baseModel }));
+    }
     await use();
   });
 
@@ -89,14 +101,20 @@ test('so is the model of a full fine-tuning, whose own files were changed', asyn
   await use();
   await writeFile(own, JSON.stringify({ ...(JSON.parse(before) as object), chat_template: CHATML }));
   await assert.rejects(use(), { message: /another chat template or tokenizer/, place: file('full', 'model') });
+  const other = file('full', 'model', 'config.json');
+  const kept = await readFile(other, 'utf8');
+  await writeFile(other, turned(kept));
+  await assert.rejects(use(), { message: /another config\.json/, place: file('full', 'model') });
+  await writeFile(other, kept);
   const { model, ...rest } = JSON.parse(await readFile(manifest, 'utf8')) as { model: object };
   await writeFile(manifest, JSON.stringify({ ...rest, model: { ...model, tokens: undefined } }));
   await use();
 });
 
-test('an adapter that is made of several knows how rows were written where all of them say the same', () => {
-  const of = (tokens?: string) => ({ provenance: { baseModel: { name: 'm', ...(tokens && { tokens }) } } });
+test('an adapter that is made of several knows how its base was used where all of them say the same', () => {
+  const of = (tokens?: string) => ({ provenance: { baseModel: { name: 'm', computation: 'c', tokens } } });
   assert.equal(sharedBase([of('a'), of('a')])?.tokens, 'a');
+  assert.equal(sharedBase([of('a'), of('b')])?.computation, 'c');
   for (const files of [
     [of('a'), of('b')],
     [of('a'), of()],
