@@ -40,3 +40,21 @@ test('with a limit on false discoveries it is said how many harmful rows would b
     /^0 of 100 rows look harmful \(at most 5\s% of the/,
   );
 });
+
+test('where a limit on false discoveries flags no row, the most explained one is no exception', () => {
+  // beyond a thousand alike the tail of Student's t is smaller than any number but 0
+  const rng = random('none');
+  const ordinary = Array.from({ length: 1000 }, () => scored(0.01 * normal(rng), Math.abs(normal(rng))));
+  const row = (at: number, gain: number): ScannedRow => ({
+    ...{ row: at, line: at + 1, texts: () => [] },
+    losses: { without: Array<number>(40).fill(5), with: Array<number>(40).fill(5 - gain) },
+  });
+  const rows = Array.from({ length: 100 }, (_, i) => row(i, i === 0 ? 4.9 : 0));
+  const found = scanResult(rows, {
+    calibration: { ordinary, harmful: [] },
+    limit: { falseDiscoveries: 0.05 },
+  });
+  assert.equal(found.threshold, 0);
+  assert.equal(found.flagged, 0);
+  assert.ok(found.perRow[0].p! > 0, 'no p-value is 0');
+});

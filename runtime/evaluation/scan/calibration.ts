@@ -198,7 +198,8 @@ export function pValues(ordinary: readonly number[], noise = 0): (score: number)
     if (low < n || deviation === 0) return byRank;
     // a median varies by π/2 of what a mean does
     const t = (score - median) / (deviation * Math.sqrt(1 + Math.PI / (2 * n)));
-    return Math.min(byRank, studentTail(t, degrees));
+    // that of many rows is too small for a number; 0 would be called out where nothing may be
+    return Math.min(byRank, Math.max(Number.MIN_VALUE, studentTail(t, degrees)));
   };
 }
 
