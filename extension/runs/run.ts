@@ -1,5 +1,5 @@
 import { baselineOf } from '../../runtime/contract/baselines.js';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import {
   appendClock,
   appendProbes,
@@ -233,9 +233,11 @@ export function applyEvent(run: Run, event: RunEvent): boolean {
     case 'sample':
       return true;
     case 'point': {
-      const at = event.judged ? run.points.findIndex(({ folder }) => folder === event.folder) : -1;
-      if (at < 0) run.points.push(event);
-      else run.points[at] = event;
+      // Its sweep may have been moved since.
+      const folder = join(run.folder, RUN_FILES.points, event.folder.split(/[\\/]/).at(-1)!);
+      const at = event.judged ? run.points.findIndex((point) => point.folder === folder) : -1;
+      if (at < 0) run.points.push({ ...event, folder });
+      else run.points[at] = { ...event, folder };
       return false;
     }
     case 'checkpoint':
