@@ -8,6 +8,7 @@ import type { ErrorData } from '../../runtime/contract/errors.js';
 import { eventSchema, sampleSchema, type RunEvent } from '../../runtime/contract/events.js';
 import { lastStart, manifestSchema, type Manifest } from '../../runtime/contract/manifest.js';
 import { OWNER, type RunOwner } from '../../runtime/contract/owner.js';
+import type { SweepPoint } from '../../runtime/contract/sweep.js';
 import { checked, exists, readJson, readText } from '../host/checkedFile.js';
 import { now, sinceThen } from '../host/clock.js';
 import { errorData } from '../host/errors.js';
@@ -44,12 +45,21 @@ export async function readRun(folder: string, { whole = true } = {}): Promise<Ru
   const ends = whole || !isKnown ? undefined : await readEnds(join(folder, RUN_FILES.events));
   run.partial = ends !== undefined;
   for (const event of ends ?? (await readNewEvents(run))) applyEvent(run, event);
+  run.points = await standing(run.points);
   // A finished run is not resumed.
   run.hasCheckpoint = manifest.outcome !== 'finished' && (await hasCheckpoint(folder));
   applyManifest(run, manifest, owner);
   run.result = await orWarning(run, () => resultOf(folder, manifest));
   if (outcome === 'finished') await warnOfGone(run, manifest);
   return run;
+}
+
+/** Points whose runs were not deleted since: the others are not done, and a resume runs them again. */
+async function standing(points: readonly SweepPoint[]): Promise<SweepPoint[]> {
+  const isThere = async ({ folder, error }: SweepPoint) =>
+    error !== undefined || (await exists(join(folder, RUN_FILES.manifest)));
+  const there = await Promise.all(points.map(isThere));
+  return points.filter((_, i) => there[i]);
 }
 
 /** Whether something is there to go on from. */

@@ -1,9 +1,10 @@
 /** `sweep.json` as it is read: another program may have written it, or a disk damaged it. */
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as z from 'zod';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { safeParse } from '../contract/safeParse.js';
-import { overOf, type SweepFile } from '../contract/sweep.js';
+import { overOf, type SweepFile, type SweepPoint } from '../contract/sweep.js';
 import { MEASURES } from '../contract/table.js';
 import { HumanError } from '../support/errors.js';
 import { readOptionalJson, shown } from '../support/jsonFile.js';
@@ -37,7 +38,8 @@ const POINT = new RegExp(`^${RUN_FILES.points}/(?!\\.\\.?$)[^/\\\\]+$`);
 const remedy = 'Resume the sweep: it writes its table anew.';
 
 /**
- * The table of a sweep with absolute folders; undefined where there is none yet, or only that of an earlier grid.
+ * The table of a sweep with absolute folders; undefined where there is none yet, or only that of an earlier grid. A
+ * point whose run was deleted since is not in it: it is not done, and a resume runs it again.
  * @throws HumanError where it is damaged, or names another folder than one in `points/`: what reads it writes there
  */
 export async function readTable(path: string): Promise<SweepFile | undefined> {
@@ -59,5 +61,8 @@ export async function readTable(path: string): Promise<SweepFile | undefined> {
       `the table of the sweep names a folder that is none of its points: ${shown(file.points[foreign].folder)}.`,
       { place: `${place}: points.${foreign}.folder`, remedy },
     );
-  return { ...file, points: file.points.map((one) => ({ ...one, folder: resolve(path, one.folder) })) };
+  const points = file.points.map((one) => ({ ...one, folder: resolve(path, one.folder) }));
+  const isThere = ({ folder, error }: SweepPoint) =>
+    error !== undefined || existsSync(join(folder, RUN_FILES.manifest));
+  return { ...file, points: points.filter(isThere) };
 }

@@ -103,6 +103,17 @@ describe('the folder of a sweep', () => {
     assert.equal(server.asked.length, 3 * ROWS, 'all of it is known');
   });
 
+  test('has no line any more of a point whose run was deleted, as it is not done', async () => {
+    await rm(point(1), { recursive: true });
+    const result = await calls.judge({ run: sweep, judges: [local()] }, silent);
+    assert.deepEqual(result.points!.map(({ values }) => values), [{ seed: 2 }]); // oxfmt-ignore
+    assert.deepEqual((await table()).points.map(({ folder }) => folder), ['points/seed-2', 'points/seed-3']); // oxfmt-ignore
+    assert.match(await readFile(join(sweep, 'report.html'), 'utf8'), /1 of 4 points are done, and 1 failed/);
+
+    await rm(point(2), { recursive: true });
+    await assert.rejects(calls.judge({ run: sweep }, silent), /no point of this sweep is done/);
+  });
+
   test('has what a killed process left of its own files, and of those of its points, removed', async () => {
     const left = [sweep, point(1)].map((folder) => join(folder, 'report.html.00000001.part'));
     for (const file of left) await writeFile(file, 'half');

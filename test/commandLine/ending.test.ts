@@ -45,6 +45,7 @@ test('a sweep of which a point failed has failed; a lost protection at a point i
   const output = join(root, 'sweep');
   const done: DoneEvent = { ...stopped(output, 60), outcome: 'finished' };
   await writeKeptRun(output, 1, { manifest: { kind: 'sweep', done } });
+  await writeKeptRun(join(output, 'points/1'), 1);
   const over = { seed: [1, 2] };
   await writeFile(join(output, 'recipe.json'), JSON.stringify({ over }));
   const point = { values: { seed: 1 }, folder: 'points/1', seconds: 1, measurements: [] };
@@ -69,6 +70,7 @@ test('tables are as wide as the terminal', async () => {
   }));
   const done: DoneEvent = { ...stopped(output, 60), outcome: 'finished', measurements };
   await writeKeptRun(output, 1, { manifest: { kind: 'sweep', done } });
+  await writeKeptRun(join(output, 'points/1'), 1);
   const point = { values: { seed: 1 }, folder: 'points/1', seconds: 1, verdict: 'held' };
   const delivered = measurements.map((one) => ({ ...one, state: 'plain' }));
   const table = { version: 1, over: { seed: [1] }, of: 1, points: [{ ...point, measurements: delivered }] };

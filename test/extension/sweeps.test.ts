@@ -1,5 +1,6 @@
 /** A sweep among the runs of a workspace. */
 import assert from 'node:assert/strict';
+import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readRun } from '../../extension/runs/folder.js';
@@ -84,4 +85,26 @@ test('a sweep uses what any of its points uses, and nothing that all of them rep
     { x: { y: null } },
   ])
     assert.deepEqual(await uses(over), ['tiny', 'v/0']);
+});
+
+test('the points of a sweep are where it lies, each once, and those whose runs were deleted are not done', async (t) => {
+  const root = await temporary(t);
+  const made = join(root, 'adapters/sweep');
+  const point = (seed: number, more: Partial<SweepPoint> & { judged?: true } = {}, from = made) => {
+    return { ...done, kind: 'point' as const, values: { seed }, folder: join(from, `points/seed-${seed}`), ...more };
+  };
+  const copy = join(root, 'copy');
+  const error = { kind: 'input' as const, message: 'no such file.' };
+  const windows = 'C:\\w\\adapters\\sweep\\points\\seed-4';
+  const events = [point(1), point(2), point(3, { error }), point(4, { folder: windows }), point(1, { judged: true, headline: 'anew' }, copy)]; // oxfmt-ignore
+  const manifest = { kind: 'sweep' as const, outcome: 'stopped' as const };
+  await runFolder(root, 'sweep', { manifest, recipe: { kind: 'sweep' }, events });
+  for (const seed of [1, 2, 4]) await runFolder(root, `sweep/points/seed-${seed}`, {});
+  await cp(made, copy, { recursive: true });
+  const found = async () => (await readRun(copy))!.points.map(({ folder, headline }) => [folder, headline]);
+  const points = join(copy, 'points');
+  const all = [[join(points, 'seed-1'), 'anew'], ...[2, 3, 4].map((seed) => [join(points, `seed-${seed}`), ''])];
+  assert.deepEqual(await found(), all);
+  await rm(join(points, 'seed-2'), { recursive: true });
+  assert.deepEqual(await found(), [all[0], all[2], all[3]]);
 });
