@@ -11,7 +11,7 @@ import type { DeviceChoice } from '../contract/recipeWords.js';
 import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import type { RecipeFile } from '../recipes/reading/readRecipe.js';
 import { lostBy, plainOutput, planOutput, type OutputOptions } from '../runs/output.js';
-import { requireFree } from '../runs/owner.js';
+import { requireFree, whileFree } from '../runs/owner.js';
 import { stepsMade } from '../runs/runFolder.js';
 import { Cancelled, HumanError } from '../support/errors.js';
 import { plain } from './estimate.js';
@@ -47,8 +47,7 @@ export async function planned({ recipe, path: local, file }: Given, options: Pla
   const path = (written: string): string => hub.get(written)?.folder ?? local(written);
   const output = await plainOutput(resolve(options.output ?? path(recipe.output)));
   const inputs = recipeInputs(recipe).map(({ key, path: relative }) => ({ key, path: path(relative) }));
-  await requireFree(output);
-  const plan = await planOutput(output, [{ key: '', path: file }, ...inputs], options);
+  const plan = await whileFree(output, () => planOutput(output, [{ key: '', path: file }, ...inputs], options));
   // The folder is taken, and this checked again, when the inputs have been read, which may take a while.
   await requireFree(plan.folder);
   const estimate = await expectedOf(recipe, path, options);

@@ -20,7 +20,7 @@ import {
   type OutputPlan,
 } from '../runs/output.js';
 import { requireNoLinks } from '../runs/links.js';
-import { requireFree } from '../runs/owner.js';
+import { whileFree } from '../runs/owner.js';
 import { openRunFolder } from '../runs/runFolder.js';
 import { HumanError } from '../support/errors.js';
 import { oneByOne } from '../support/oneByOne.js';
@@ -45,9 +45,8 @@ export async function runSweep(sweep: Sweep, options: Options): Promise<DoneEven
   const { onEvent } = options;
   const points = await plannedPoints(recipe, sweep);
   const output = await plainOutput(resolve(options.output ?? path(recipe.output)));
-  const plan = await requireSweep(output, sweep, options);
+  const plan = await whileFree(output, () => requireSweep(output, sweep, options));
   const found = plan.standing[0]?.kind === 'sweep';
-  await requireFree(output);
   const base = path(recipe.base);
   const ofBase = (written: string): string => resolve(dirname(base), written);
   const shared = openShared();

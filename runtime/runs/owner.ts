@@ -27,6 +27,20 @@ export async function requireFree(folder: string): Promise<void> {
   if (owner) throw await taken(folder, owner);
 }
 
+/**
+ * What is found in a folder that nobody works in. What another process has just begun there stands in nobody's way: its
+ * being at work does.
+ */
+export async function whileFree<T>(folder: string, look: () => Promise<T>): Promise<T> {
+  await requireFree(folder);
+  try {
+    return await look();
+  } catch (error) {
+    await requireFree(folder);
+    throw error;
+  }
+}
+
 /** What ends the claim, and tells whether it still stands. */
 export type Claim = (() => Promise<void>) & {
   /** @throws HumanError where another process has followed this one, which it had to take for gone */
