@@ -2,6 +2,7 @@ import {
   ESTIMATE_STRINGS,
   estimateDetails,
   estimateText,
+  hasRoom,
   type Estimate,
   type EstimateStrings,
 } from '../../runtime/contract/estimate.js';
@@ -24,7 +25,7 @@ const wording = (): Wording<EstimateStrings> => ({ strings: translated(ESTIMATE_
 export const expectation = (estimate: Estimate): Expectation => ({
   text: estimateText(estimate, wording()),
   details: estimateDetails(estimate, wording()).join('\n'),
-  fits: estimate.fits,
+  fits: estimate.fits && hasRoom(estimate),
 });
 
 /** What the engine expects of recipes; asked once for each text of a recipe, one recipe at a time. */

@@ -44,17 +44,25 @@ async function estimateSweep(
   const points = await plannedPoints(sweep, { file, path });
   if (points.some(({ recipe }) => recipe.on)) return null;
   const base = dirname(path(sweep.base));
+  const output = path(sweep.output);
   const ends: Expected[] = [];
   const seconds: number[] = [];
   for (const order of points.length > 1 ? [points, points.toReversed()] : [points]) {
-    const end = await estimateTraining(order[0].recipe, { ...options, path: (written) => resolve(base, written) });
+    const end = await estimateTraining(order[0].recipe, {
+      ...options,
+      output,
+      path: (written) => resolve(base, written),
+    });
     ends.push(end);
     seconds.push(...end.seconds.map((each) => secondsLeft(order, each)!));
   }
   const [largest] = ends.sort((a, b) => b.peakBytes[1] - a.peakBytes[1] || b.steps - a.steps);
+  // Each keeps its checkpoint.
+  const others = (points.length - 1) * Math.min(...ends.map(({ written }) => written.kept));
+  const disk = largest.disk && { ...largest.disk, bytes: largest.written.most + others };
   const count = points.length > 1 ? { points: points.length } : {};
-  return { ...plain(largest), ...count, seconds: [Math.min(...seconds), Math.max(...seconds)] };
+  return { ...plain(largest), ...count, ...(disk && { disk }), seconds: [Math.min(...seconds), Math.max(...seconds)] };
 }
 
 /** Without what only the run needs of it. */
-export const plain = (estimate: Expected): Estimate => without(estimate, 'machine', 'model', 'raw');
+export const plain = (estimate: Expected): Estimate => without(estimate, 'machine', 'model', 'raw', 'written');

@@ -1,7 +1,7 @@
 /** What is settled of a run before its model is opened: where its inputs are, where it may write, what it is to take. */
 import { basename, resolve } from 'node:path';
 import { hubAdapters } from '../adapters/hubAdapters.js';
-import { estimateText, remedyText } from '../contract/estimate.js';
+import { estimateText, hasRoom, remedyText } from '../contract/estimate.js';
 import type { RunEvent } from '../contract/events.js';
 import { isTraining } from '../contract/kinds.js';
 import type { Manifest } from '../contract/manifest.js';
@@ -10,7 +10,7 @@ import { recipeInputs } from '../contract/recipeInputs.js';
 import type { DeviceChoice } from '../contract/recipeWords.js';
 import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import type { RecipeFile } from '../recipes/reading/readRecipe.js';
-import { lostBy, plainOutput, planOutput, type OutputOptions } from '../runs/output.js';
+import { lostBy, plainOutput, planOutput, runBytes, type OutputOptions } from '../runs/output.js';
 import { requireFree, whileFree } from '../runs/owner.js';
 import { stepsMade } from '../runs/runFolder.js';
 import { Cancelled, HumanError } from '../support/errors.js';
@@ -50,9 +50,10 @@ export async function planned({ recipe, path: local, file }: Given, options: Pla
   const plan = await whileFree(output, () => planOutput(output, [{ key: '', path: file }, ...inputs], options));
   // The folder is taken, and this checked again, when the inputs have been read, which may take a while.
   await requireFree(plan.folder);
-  const estimate = await expectedOf(recipe, path, options);
+  const estimate = await expectedOf(recipe, path, { ...options, output: plan.folder });
   const expected = options.resume ? undefined : estimate;
   if (expected && !expected.fits) throw doesNotFit(expected, file);
+  if (expected) await requireRoom(expected, plan.folder);
   const lost = options.resume ? undefined : lostBy(plan);
   if (lost) progress(`starting over without ${await shownLoss(lost, plan.folder)}`);
   return { began, started, progress, hub, path, plan, estimate, expected };
@@ -62,11 +63,11 @@ export async function planned({ recipe, path: local, file }: Given, options: Pla
 async function expectedOf(
   recipe: Recipe,
   path: (written: string) => string,
-  { device, signal }: PlanOptions,
+  { device, output, signal }: PlanOptions,
 ): Promise<Expected | undefined> {
   if (!isTraining(recipe) || recipe.on) return undefined;
   try {
-    return await estimateTraining(recipe, { path, device, signal });
+    return await estimateTraining(recipe, { path, device, output, signal });
   } catch (error) {
     if (signal.aborted) throw new Cancelled();
     if (error instanceof HumanError) return undefined;
@@ -89,6 +90,18 @@ function doesNotFit(expected: Expected, file: string): HumanError {
     remedy: remedy
       ? `Use ${remedyText(remedy)}. SECURITY_VECTORS_MEMORY_GB sets another limit.`
       : 'Use a smaller model, or a machine with more memory. SECURITY_VECTORS_MEMORY_GB sets another limit.',
+  });
+}
+
+/** What is left of an unfinished run, which a new one removes, makes room for it. */
+async function requireRoom({ disk, ...expected }: Expected, folder: string): Promise<void> {
+  if (!disk) return;
+  const freeBytes = disk.freeBytes + (await runBytes(folder));
+  const found = { ...expected, disk: { ...disk, freeBytes } };
+  if (hasRoom(found)) return;
+  throw new HumanError(`the run ${estimateText(found)}.`, {
+    place: folder,
+    remedy: 'Free some space, or write to another disk, with --out or "output".',
   });
 }
 

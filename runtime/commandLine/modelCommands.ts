@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { calls } from '../calls/calls.js';
 import { EXIT } from '../contract/errors.js';
-import { estimateDetails, estimateText, type BrokenRows } from '../contract/estimate.js';
+import { estimateDetails, estimateText, hasRoom, type BrokenRows } from '../contract/estimate.js';
 import { EXPORT_FORMATS, type ExportFormat } from '../contract/exports.js';
 import { numbersIn, plural } from '../contract/format.js';
 import { parseJsonc } from '../contract/jsonc.js';
@@ -105,7 +105,7 @@ async function inspectRecipe(recipe: string, { values, out, reporter }: Given): 
   out.line(estimate);
   out.print([estimateText(estimate), ...estimateDetails(estimate).map((line) => `  ${line}`)].join('\n'));
   for (const broken of estimate.broken ?? []) out.warn(brokenText(broken));
-  return estimate.fits ? EXIT.done : EXIT.badInput;
+  return estimate.fits && hasRoom(estimate) ? EXIT.done : EXIT.badInput;
 }
 
 function brokenText({ file, line, rows, read, reason }: BrokenRows): string {

@@ -63,7 +63,13 @@ export const estimateSchema = record({
    * An earlier run of this model on this machine was measured; otherwise this rests on how fast the machine computes.
    */
   measured: z.boolean(),
-  /** Of a sweep of several: how many there are. `seconds` is then of all of them, and the rest of its largest point. */
+  /**
+   * What the run writes, at least, when that is most, and what its disk has left; of a sweep of several, all of them.
+   * Absent where the file system does not say.
+   */
+  disk: record({ bytes: number, freeBytes: number }).optional(),
+  /** Of a sweep of several: how many there are. `seconds` and `disk` are then of all of them, and the
+   * rest of its largest point. */
   points: number.optional(),
   /** Of a protected run: prompts of its smallest set of harm, where one was read to its end. */
   harmPrompts: number.optional(),
@@ -83,6 +89,8 @@ export const ESTIMATE_STRINGS = {
   tooFew: '{0} · without a verdict: harm is measured on {1} prompts, at least {2} are needed',
   fitsNot: 'needs about {0} GB, but only {1} GB are available',
   fitsWith: '{0}: use {1}',
+  diskFull: 'needs at least {0} GB of disk space, but only {1} GB are free',
+  disk: 'at least {0} GB of disk space for checkpoints and result, {1} GB are free',
   leavesOut: '{0} (longer rows are left out)',
   leavesOutRows: '{0} (longer rows that are left out: {1})',
   gpu: '{0} · how much memory the GPU has is not known',
@@ -107,10 +115,15 @@ const rounded = (seconds: number): number => {
   return Math.max(unit === 5 ? 1 : unit, seconds < 10 ? Math.round(seconds) : Math.round(seconds / unit) * unit);
 };
 
+/** Whether the disk has room for it, as far as is known. */
+export const hasRoom = ({ disk }: Pick<Estimate, 'disk'>): boolean =>
+  disk === undefined || disk.bytes <= disk.freeBytes;
+
 /** "about 40 s · 0.4 GB", and whether there can be a verdict; or that it does not fit and what does. */
 export function estimateText(estimate: Estimate, { strings: s, numbers } = ENGLISH): string {
   const gb = (bytes: number): string => gigabytes(bytes, numbers);
-  const { fits, remedy, peakBytes, limitBytes, seconds, points, harmPrompts = Infinity, gpu } = estimate;
+  const { fits, remedy, peakBytes, limitBytes, seconds, points, harmPrompts = Infinity, gpu, disk } = estimate;
+  if (fits && disk && !hasRoom({ disk })) return fill(s.diskFull, gb(disk.bytes), gb(disk.freeBytes));
   if (fits) {
     const run = fill(s.about, formatDuration(rounded(middle(seconds)), s), gb(middle(peakBytes)));
     const there = gpu ? fill(s.gpu, run) : run;
@@ -134,18 +147,18 @@ export function estimateDetails(estimate: Estimate, { strings: s, numbers } = EN
   const gb = (bytes: number): string => gigabytes(bytes, numbers);
   const n = (value: number): string => numbers.number(Number(value.toPrecision(2)));
   const { memory: m, peakBytes, seconds, stepSeconds, usefulTokens, points, recompute, measured } = estimate;
-  const { steps, extrapolated } = estimate;
+  const { steps, extrapolated, disk } = estimate;
   const duration = (value: number): string => formatDuration(rounded(value), s);
   const range = fill(s.details, duration(seconds[0]), duration(seconds[1]), gb(peakBytes[0]), gb(peakBytes[1]));
-  const parts = [m.weights, m.adapters, m.moments, m.activations, m.logits, m.program].map((bytes) =>
-    bytes < SMALLEST ? '<0.01' : gb(bytes),
-  );
+  const small = (bytes: number): string => (bytes < SMALLEST ? '<0.01' : gb(bytes));
+  const parts = [m.weights, m.adapters, m.moments, m.activations, m.logits, m.program].map(small);
   const [low, high] = stepSeconds.map(n);
   return [
     range,
     ...(points === undefined ? [] : [fill(s.eachPoint, numbers.count(points))]),
     fill(s.parts, ...parts),
     fill(extrapolated ? s.aboutSteps : s.step, numbers.count(steps), low, high, numbers.percent(usefulTokens)),
+    ...(disk ? [fill(s.disk, small(disk.bytes), gb(disk.freeBytes))] : []),
     ...(recompute ? [s.recompute] : []),
     measured ? s.measured : s.unmeasured,
   ];

@@ -18,8 +18,10 @@ import { MAX_ANSWER_TOKENS, MAX_ORDINARY, MAX_PROMPTS } from '../recipes/protect
 import { strategyOf } from '../recipes/protection/strategy.js';
 import { TRIAL_ROWS } from '../recipes/securityVector/trial.js';
 import { WATCHED } from '../recipes/securityVector/vectorHere.js';
+import { freeSpace } from '../support/freeSpace.js';
 import { countsMapped, memoryLimit } from '../support/memory.js';
 import { adaptersOf } from './adapters.js';
+import { diskBytes, type DiskBytes } from './disk.js';
 import { correction, machineKey, machineSpeed } from './history.js';
 import { plannedModel, type PlannedModel } from './model.js';
 import { batchesOf, bytesOf, graphsOf, hostBytes, memoryOf, planOf, type Parts } from './parts.js';
@@ -33,6 +35,8 @@ export interface EstimateOptions {
   /** Absolute path of a path written in the recipe. */
   readonly path: (written: string) => string;
   readonly device?: DeviceChoice;
+  /** Run folder, instead of the recipe's. */
+  readonly output?: string;
   /** Where measured runs are kept, for tests. */
   readonly history?: string;
   readonly signal?: AbortSignal;
@@ -49,6 +53,7 @@ export interface Expected extends Estimate {
    * without mapped weights, which the watch on the memory does not count; undefined where it counts mapped ones several
    * times, and for a GPU.
    */
+  readonly written: DiskBytes;
   readonly raw: { readonly stepSeconds: number; readonly counted?: number };
 }
 
@@ -120,6 +125,8 @@ async function estimateAs(
   const isEnough = bytes[0] <= limitBytes;
   const isOnHost = !DEVICES[device].keeps || method === 'full';
   const fits = device === 'cpu' ? isEnough : hostBytes(memory, parts) - (isOnHost ? uncounted(model) : 0) <= limitBytes;
+  const written = diskBytes(parts, plan.steps);
+  const free = await freeSpace(options.output ?? path(recipe.output));
   const expected: Expected = {
     memory,
     peakBytes: [uncounted(model) + bytes[0], uncounted(model) + bytes[1]],
@@ -134,9 +141,11 @@ async function estimateAs(
     stepSeconds: around(step, spread.seconds),
     seconds: [all(beside.seconds) * spread.seconds[0], all(beside.most) * spread.seconds[1]],
     usefulTokens: usefulTokens(plan),
+    ...(free !== undefined && { disk: { bytes: written.most, freeBytes: free } }),
     measured: measured !== undefined,
     ...(beside.harmPrompts !== undefined && { harmPrompts: beside.harmPrompts }),
     ...(rows.broken.size > 0 && { broken: [...rows.broken.values()] }),
+    written,
     machine,
     model: name,
     raw,

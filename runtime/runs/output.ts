@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isManifest, lastStart, type Manifest } from '../contract/manifest.js';
 import { CHECKPOINT_FILE, CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
+import { sum } from '../contract/sum.js';
 import { HumanError } from '../support/errors.js';
 import { filesBelow, isTrace, removeWith } from '../support/files.js';
 import { ifThere } from '../support/ifThere.js';
@@ -156,6 +157,12 @@ export async function runFiles(folder: string): Promise<string[]> {
       for (const [below, entry] of await filesBelow(folder, name)) if (entry.isFile()) files.push(below);
   }
   return files.sort();
+}
+
+/** What they take of the disk. */
+export async function runBytes(folder: string): Promise<number> {
+  const files = await runFiles(folder);
+  return sum(await Promise.all(files.map(async (file) => (await lstat(join(folder, file))).size)));
 }
 
 /**

@@ -188,13 +188,15 @@ const PRINTED: Record<string, string[]> = {
     ...keys<MemoryParts>({
       ...{ weights: true, adapters: true, moments: true, activations: true, logits: true, program: true },
     }),
-    ...keys<Omit<Estimate, 'memory'>>({
+    ...keys<Omit<Estimate, 'memory' | 'broken'>>({
       ...{ peakBytes: true, limitBytes: true, fits: true, remedy: true, recompute: true, steps: true },
       extrapolated: true,
       ...{ stepSeconds: true, seconds: true, usefulTokens: true, measured: true, points: true, harmPrompts: true },
       gpu: true,
-      broken: true,
+      disk: true,
     }),
+    ...keys<NonNullable<Estimate['disk']>>({ bytes: true, freeBytes: true }),
+    ...keys<Pick<Estimate, 'broken'>>({ broken: true }),
     ...keys<BrokenRows>({ file: true, rows: true, line: true, reason: true, read: true }),
   ],
   export: keys<Requests['export']['result']>({ path: true, sha256: true, notes: true }),

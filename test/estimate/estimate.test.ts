@@ -37,7 +37,7 @@ describe('the estimate of a training', () => {
     assert.ok(plain.memory.weights > 2e6 && plain.memory.weights < 5e6, 'the weights are those of the file');
     assert.ok(Object.values(plain.memory).every((bytes) => bytes > 0));
     assert.match(estimateText(plain), /^about \d+ (s|min).* · 0\.\d+ GB$/);
-    assert.equal(estimateDetails(plain).length, 4);
+    assert.equal(estimateDetails(plain).length, 5);
   });
 
   it('counts a question behind three system messages as one prompt', async () => {

@@ -2,9 +2,10 @@
  * A GGUF file as a Hugging Face folder in a cache: made once, found again by the file's SHA-256. Tensors whose bytes
  * are the same in both are not copied: `mapped.json` says where the GGUF file has them.
  */
-import { realpath, stat, statfs } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { HumanError } from '../../support/errors.js';
+import { freeSpace } from '../../support/freeSpace.js';
 import { makeCache, makeEntry, removeAbandoned, SOURCE, useEntry } from '../cache/userCache.js';
 import { onOneDrive, sha256, sha256File, writeFileAtomic } from '../../support/files.js';
 import { decoderSpec } from '../families/config.js';
@@ -38,7 +39,7 @@ interface ConvertOptions {
   /** Ends the hashing and the writing. */
   signal?: AbortSignal;
   /** Free bytes of the disk that holds a folder. */
-  freeBytes?: (folder: string) => Promise<number>;
+  freeBytes?: typeof freeSpace;
   /** The drive that holds a file, or will. */
   driveOf?: (path: string) => Promise<string>;
 }
@@ -79,7 +80,7 @@ export async function convertGguf(file: string, options: ConvertOptions): Promis
     const bytes = sum(plan.tensors.map((tensor) => (tensor.stored ? 0 : tensor.bytes)));
     await makeCache(cache);
     await removeAbandoned(cache);
-    const free = await (options.freeBytes ?? freeBytes)(cache);
+    const free = (await (options.freeBytes ?? freeSpace)(cache)) ?? Infinity;
     if (free < bytes * 1.02) {
       throw new HumanError(
         `converting ${name} needs ${megabytes(bytes)} MB; the disk has ${megabytes(free)} MB left.`,
@@ -104,11 +105,6 @@ async function hashOf(parts: string[], signal?: AbortSignal): Promise<string> {
   const hashes: string[] = [];
   for (const part of parts) hashes.push(await sha256File(part, signal));
   return hashes.length === 1 ? hashes[0] : sha256(hashes.join('\n'));
-}
-
-async function freeBytes(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
 }
 
 /** Keys of config.json whose numbers are floats. */

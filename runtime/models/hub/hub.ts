@@ -1,8 +1,8 @@
-import { statfs } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { megabytes } from '../../contract/format.js';
 import { sum } from '../../contract/sum.js';
 import { Cancelled, HumanError } from '../../support/errors.js';
+import { freeSpace } from '../../support/freeSpace.js';
 import { checkedAddress } from './address.js';
 import { contentsOf, requireUnchanged } from './contents.js';
 import type { Contents } from './contents.js';
@@ -42,7 +42,7 @@ export interface DownloadReporter {
 }
 
 export interface DownloadSettings extends Patience {
-  freeBytes: (folder: string) => Promise<number>;
+  freeBytes: typeof freeSpace;
   /** For the list of files. */
   listingMs: number;
   /** Another download into the folder is waited for, as into one of the cache, and not refused. */
@@ -57,10 +57,7 @@ export const SETTINGS: DownloadSettings = {
   wholeMs: 300_000,
   listingMs: 600_000,
   waits: false,
-  freeBytes: async (folder) => {
-    const { bavail, bsize } = await statfs(folder);
-    return bavail * bsize;
-  },
+  freeBytes: freeSpace,
 };
 
 const REPORT_MS = 100;
@@ -208,7 +205,7 @@ async function checkSpace(
 ): Promise<void> {
   let needed = 0;
   for (const { name, size } of missing) needed += Math.max(0, size - ((await standing(parts.get(name)!))?.size ?? 0));
-  const free = await freeBytes(folder);
+  const free = (await freeBytes(folder)) ?? Infinity;
   if (needed <= free) return;
   throw new HumanError(`the download needs ${megabytes(needed)} MB; the disk has ${megabytes(free)} MB free.`, {
     place: folder,

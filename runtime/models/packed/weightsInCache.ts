@@ -1,11 +1,12 @@
 /** Weights that are made of those of a model once and kept in the user's cache. */
-import { realpath, statfs } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { megabytes } from '../../contract/format.js';
 import { sum } from '../../contract/sum.js';
 import { HumanError } from '../../support/errors.js';
 import { fileStamp } from '../../support/fileStamp.js';
 import { sha256 } from '../../support/files.js';
+import { freeSpace } from '../../support/freeSpace.js';
 import { makeCache, makeEntry, removeAbandoned, useEntry } from '../cache/userCache.js';
 import type { ModelFolder } from '../weights/modelFolder.js';
 import { readSafetensors, writeSafetensors, type TensorInfo, type TensorToWrite } from '../weights/safetensors.js';
@@ -41,10 +42,10 @@ export async function inCache(
     await removeAbandoned(cache);
     const tensors = toWrite();
     const bytes = sum(tensors.map((tensor) => tensor.bytes));
-    const { bavail, bsize } = await statfs(cache);
-    if (bavail * bsize < bytes * 1.02)
+    const free = (await freeSpace(cache)) ?? Infinity;
+    if (free < bytes * 1.02)
       throw new HumanError(
-        `${what.doing.toLowerCase()} the weights needs ${megabytes(bytes)} MB; the disk has ${megabytes(bavail * bsize)} MB left.`,
+        `${what.doing.toLowerCase()} the weights needs ${megabytes(bytes)} MB; the disk has ${megabytes(free)} MB left.`,
         {
           place: cache,
           remedy: 'Free some space.',
