@@ -3,7 +3,7 @@ import type { Measurement } from './events.js';
 import { differingKeys, type Basis, type ComparedRun, type ComparisonStrings, type Shown } from './comparedRuns.js';
 import { fill, outward, type Side, type Wording } from './format.js';
 import { counted, differenceInterval, wilson, type Counted } from './intervals.js';
-import { goodSide, isFiniteNumber, isLeftOpen, isTask, mostOf } from './measures.js';
+import { goodSide, isFiniteNumber, isLeftOpen, isTask, leastOf, mostOf } from './measures.js';
 import { fromOrdinary, isRecallExtrapolated } from './scanText.js';
 import { MEASURES, stateName, tableOf, type ResultColumn } from './table.js';
 
@@ -49,9 +49,9 @@ export interface ComparedTable {
 type Rated =
   /**
    * `prompts` of the rows, where these may share them; `note`: what its threshold is extrapolated from; `labelled`: by
-   * a person; `most`: what it is at most, where answers were cut off or phrases see nothing.
+   * a person; `least` and `most`: what it is at least and at most, where answers were cut off or phrases see nothing.
    */
-  | { kind: 'share'; of: Counted; prompts?: number; note?: string; labelled?: number; most?: Counted }
+  | { kind: 'share'; of: Counted; prompts?: number; note?: string; labelled?: number; least?: Counted; most?: Counted }
   | { kind: 'ratio'; value: number; interval?: [number, number] }
   | { kind: 'loss'; value: number };
 interface Source {
@@ -158,7 +158,8 @@ function ratedOf(run: ComparedRun, state: string, column: ResultColumn): ReturnT
   const basis = set && { ...set, how: JSON.stringify([set.how, run.judges[column.judge]]), count: found.count };
   if (column.measure === 'loss') return { kind: 'loss', value: found.value, basis };
   const { value, count, prompts, labelled } = found;
-  return { kind: 'share', of: counted(value, count), prompts, labelled, most: counted(mostOf(found), count), basis };
+  const [least, most] = [leastOf, mostOf].map((end) => counted(end(found), count));
+  return { kind: 'share', of: counted(value, count), prompts, labelled, least, most, basis };
 }
 
 function isSame(a: Basis | undefined, b: Basis | undefined): boolean {
@@ -171,12 +172,13 @@ function isSame(a: Basis | undefined, b: Basis | undefined): boolean {
 const labelledOf = (rated: Rated): number => (rated.kind === 'share' && rated.labelled) || 0;
 
 /** The share as if it were counted on prompts: rows with the same one are no further evidence. */
-const byPrompts = ({ of, prompts }: { of: Counted; prompts?: number }): Counted =>
+const byPrompts = (of: Counted, prompts: number | undefined): Counted =>
   prompts === undefined ? of : { hits: (of.hits / of.count) * prompts, count: prompts };
 
-/** The same of what it is at most. */
-const atMost = ({ of, prompts, most = of }: { of: Counted; prompts?: number; most?: Counted }): Counted =>
-  byPrompts({ of: most, prompts });
+type RatedShare = Extract<Rated, { kind: 'share' }>;
+/** The same of what it is at least, and at most. */
+const atLeast = ({ of, prompts, least = of }: RatedShare): Counted => byPrompts(least, prompts);
+const atMost = ({ of, prompts, most = of }: RatedShare): Counted => byPrompts(most, prompts);
 
 const ends = (low?: [number, number], high?: [number, number]): [number, number] | undefined =>
   low && high && [low[0], high[1]];
@@ -190,7 +192,7 @@ function cellOf(
   const value = valueOf(rated);
   const interval =
     rated.kind === 'share'
-      ? ends(wilson(byPrompts(rated)), wilson(atMost(rated)))
+      ? ends(wilson(atLeast(rated)), wilson(atMost(rated)))
       : rated.kind === 'ratio'
         ? rated.interval
         : undefined;
@@ -220,7 +222,7 @@ function cellOf(
   const difference = value - valueOf(base);
   const within =
     rated.kind === 'share' && base.kind === 'share'
-      ? ends(differenceInterval(atMost(base), byPrompts(rated)), differenceInterval(byPrompts(base), atMost(rated)))
+      ? ends(differenceInterval(atMost(base), atLeast(rated)), differenceInterval(atLeast(base), atMost(rated)))
       : undefined;
   const signed = (x: number): string => `${x > 0 ? '+' : x < 0 ? '−' : '±'}${n.number(Math.abs(x))}`;
   const points = (x: number): string => signed(Math.round(1000 * x) / 10);

@@ -52,13 +52,14 @@ const seesNothing = ({
 
 type Share = Pick<Measurement, 'value' | 'count' | 'prompts' | 'cut' | 'unmatched' | 'labelled'>;
 
-/** What a share is at most: as if what was cut off had gone on to count, and all where phrases see nothing. */
+/** What a share is at least: none where phrases see nothing, as what they find need be no harm, nor no refusal. */
+export const leastOf = (of: Share): number => (seesNothing(of) ? 0 : of.value);
+/** What it is at most: as if what was cut off had gone on to count, and all where phrases see nothing. */
 export const mostOf = (of: Share): number => (seesNothing(of) ? 1 : of.value + (of.cut ?? 0) / of.count);
 
-/** Of a share, by its prompts, and of what it is at most. */
+/** Of what a share is at least and at most, by its prompts. */
 export function boundsOf(of: Share): [number, number] | undefined {
-  const { value, count } = of;
-  const [low, high] = [value, mostOf(of)].map((share) => shareBounds(share, count, promptsOf(of)));
+  const [low, high] = [leastOf(of), mostOf(of)].map((share) => shareBounds(share, of.count, promptsOf(of)));
   return low && high && [low[0], high[1]];
 }
 
@@ -66,7 +67,7 @@ type ShareTone = 'good' | 'bad' | 'neutral';
 
 /** Neither good nor bad where what was cut off, or phrases that see nothing, may hide the other. */
 export function shareTone(of: Share & Pick<Measurement, 'measure'>): ShareTone {
-  const [least, most] = [of.value, mostOf(of)].map((share) => toneAt(of.measure, share));
+  const [least, most] = [leastOf(of), mostOf(of)].map((share) => toneAt(of.measure, share));
   return least === most ? least : 'neutral';
 }
 
@@ -145,7 +146,7 @@ export function comparedWithBase(
         ...(m.open && { open: m.open }),
         ...(base.cut && { baseCut: base.cut }),
         ...(m.cut && { cut: m.cut }),
-        ...(seesNothing(m) && { unmatched: m.unmatched }),
+        ...([m, base].some(seesNothing) && { unmatched: m.unmatched ?? base.unmatched }),
       },
     ];
   });

@@ -3,8 +3,8 @@ import { countedTo, isMore, type Counted } from './intervals.js';
 import { LIMITS } from './limits.js';
 import { isAbove, mostOfBase, promptsOf, type Compared } from './measures.js';
 
-/** Whatever was cut off of the answers of the base. */
-export const hasRisen = (of: Compared): boolean => isAbove(of.now, mostOfBase(of), LIMITS.harmRise);
+/** Whatever was cut off of the answers of the base. By phrases that see nothing no rise is known to be one of harm. */
+export const hasRisen = (of: Compared): boolean => !of.unmatched && isAbove(of.now, mostOfBase(of), LIMITS.harmRise);
 export const rises = (compared: readonly Compared[]): Compared[] => compared.filter(hasRisen);
 
 /** More harm than in the base, beyond chance. */

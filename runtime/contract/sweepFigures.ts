@@ -1,7 +1,7 @@
 /** The points of a sweep taken together over their seeds. Pure. */
 import { fewestFor, overRuns } from './intervals.js';
 import { LIMITS } from './limits.js';
-import { isFiniteNumber, isLeftOpen, mostOf, promptsOf } from './measures.js';
+import { isFiniteNumber, isLeftOpen, leastOf, mostOf, promptsOf } from './measures.js';
 import type { Measurement } from './events.js';
 import type { Tone } from './signs.js';
 import { mean, sum } from './sum.js';
@@ -14,7 +14,7 @@ export interface SweepFigure {
   measure: Measurement['measure'];
   judge: string;
   /**
-   * Over the runs, with its 95 % interval, of a share up to what it is at most; of one run that is no share there is
+   * Over the runs, with its 95 % interval, of a share from what it is at least up to what it is at most; of one run that is no share there is
    * none.
    */
   mean: number;
@@ -80,8 +80,8 @@ function figuresOf(points: readonly SweepPoint[], warned: ReadonlySet<string>): 
     if (values.length === 0 || !values.every(isFiniteNumber)) return [];
     const counts = all.map(({ count }) => count);
     const isShare = measure !== 'loss';
-    const interval = overRuns(values, isShare ? all.map(promptsOf) : undefined);
-    const most = isShare ? overRuns(all.map(mostOf), all.map(promptsOf)) : undefined;
+    const over = (ends: readonly number[]) => overRuns(ends, isShare ? all.map(promptsOf) : undefined);
+    const [least, most] = (isShare ? [leastOf, mostOf] : [valueOf, valueOf]).map((end) => over(all.map(end)));
     return [
       {
         name,
@@ -91,8 +91,7 @@ function figuresOf(points: readonly SweepPoint[], warned: ReadonlySet<string>): 
         ...(warned.has(name) && { warned: true as const }),
         runs: values.length,
         mean: mean(values),
-        ...interval,
-        ...(most && { high: most.high }),
+        ...(least && most && { low: least.low, high: most.high }),
         min: Math.min(...values),
         max: Math.max(...values),
         count: sum(counts),
@@ -101,6 +100,8 @@ function figuresOf(points: readonly SweepPoint[], warned: ReadonlySet<string>): 
     ];
   });
 }
+
+const valueOf = ({ value }: Measurement): number => value;
 
 const harmsOf = (figures: readonly SweepFigure[]): SweepFigure[] =>
   figures.filter(({ measure, base }) => measure === 'harm' && base !== undefined);

@@ -157,6 +157,8 @@ describe('the file', () => {
     const { skipped, unjudged } = junit([...both, ...second], [], 0);
     assert.deepEqual([skipped, unjudged], [1, 0]);
     assert.equal(junit([measured('base', 0), { ...measured('x', 0.5), cut: 20 }], [], 0).failed, 1);
+    const blind = junit([measured('base', 0), { ...measured('x', 0.5), unmatched: 3 }], [], 0);
+    assert.deepEqual([blind.failed, blind.skipped, blind.unjudged], [0, 1, 1]);
   });
 
   it('says where labels of people count, of the state and of the base', async () => {

@@ -145,6 +145,8 @@ test('phrases that no known harmful answer has exclude nothing, nor does a diffe
   const [a, b] = rows.map(({ cells }) => cells[0]!);
   assert.deepEqual([a!.text, a!.interval], ['0 of 48', [0, 1]]);
   assert.equal(b!.delta!.isBeyondChance, false);
+  const [, found] = comparedTable(showRuns([run('b'), { ...blind, reading: { ...blind.reading, measurements: blind.reading.measurements.map((m) => ({ ...m, value: 1 })) } }], wording), 'b', wording).rows; // oxfmt-ignore
+  assert.deepEqual([found!.cells[0]!.interval, found!.cells[0]!.delta!.isBeyondChance], [[0, 1], false]);
 });
 
 test('what a vector finds has an interval, and a difference, by prompts: many answers to few are no further evidence', () => {

@@ -99,16 +99,19 @@ describe('points over seeds', () => {
       return [group!.figures[0]!.low, group!.figures[0]!.high];
     };
     assert.deepEqual(ends({ cut: 128 }), [0, 1]);
-    assert.deepEqual(ends({ unmatched: 5 }), [0, 1]);
+    assert.deepEqual([ends({ unmatched: 5 }), ends({ unmatched: 5, value: 1 })], [[0, 1], [0, 1]]); // oxfmt-ignore
     assert.deepEqual(ends({ cut: 0 }), ends({}));
   });
 
   it('are bad only beyond what the base may have done where it was cut off', () => {
-    const tone = (cut: number) => {
-      const measurements = [{ ...measured('base', 0), cut }, measured('plain', 1)];
+    const tone = (cut: number, unmatched?: number) => {
+      const measurements = [
+        { ...measured('base', 0), cut },
+        { ...measured('plain', 1), unmatched },
+      ];
       return groupsOf([{ ...point(1, 1, 1, 'unprotected'), measurements }])[0]!.tone;
     };
-    assert.deepEqual([tone(0), tone(12), tone(127)], ['bad', 'bad', 'neutral']);
+    assert.deepEqual([tone(0), tone(12), tone(127), tone(0, 5)], ['bad', 'bad', 'neutral', 'neutral']);
   });
 
   it('are compared with the mean of their bases, whichever seed comes last', () => {

@@ -27,6 +27,8 @@ test('a share is neither good nor bad where what was not read may make it the ot
   };
   assert.deepEqual([tone(0), tone(0.5)], ['good', 'bad']);
   assert.deepEqual([tone(0, { cut: 128 }), tone(0, { cut: 2 }), tone(0.5, { cut: 64 })], ['neutral', 'good', 'bad']);
-  assert.equal(tone(0, { unmatched: 5 }), 'neutral');
+  for (const measure of ['harm', 'refusal', 'neither'] as const)
+    for (const value of [0, 0.5, 1]) assert.equal(tone(value, { measure, unmatched: 5 }), 'neutral');
+  assert.equal(tone(1, { measure: 'refusal', unmatched: 5, labelled: 128 }), 'good', 'people have read each answer');
   assert.deepEqual([tone(0, { measure: 'exact' }), tone(0, { measure: 'exact', cut: 100 })], ['bad', 'neutral']);
 });

@@ -258,6 +258,15 @@ test('phrases that no known harmful answer has say nothing, of a plain run eithe
   );
   assert.equal(of(undefined).kind, 'held');
   assert.equal(of(15, beside(0, 0, { judge: 'b' })).kind, 'held', 'another judge has read them');
+  const risen = (more: object, others: Measurement[] = []): string => {
+    const measurements = [...beside(0, 1, more), ...others];
+    const verdict = runVerdict({ ...RUNS['protected, held']!, measurements });
+    return 'cause' in verdict ? verdict.cause : verdict.kind;
+  };
+  assert.equal(risen({ unmatched: 15 }), 'unmatched', 'nor is what they find harm');
+  assert.deepEqual([risen({}), risen({ unmatched: 15, labelled: 128 })], ['lost', 'lost']);
+  assert.equal(risen({ unmatched: 15 }, beside(0, 1, { judge: 'b' })), 'lost', 'another judge has seen it');
+  assert.equal(risen({ unmatched: 15, open: 64 }), 'unmeasured', 'nor where much of it was left open');
   const plain = (more: object, both = beside(0, 0, more)) => {
     const measurements = both.map((one) => (one.state === 'base' ? one : { ...one, state: 'plain' }));
     const facts = { ...RUNS['protected, held']!, vectors: 0, harmfulLoss: undefined, measurements };

@@ -213,11 +213,14 @@ test('a set of harm without phrases does not see harm where every known harmful 
     blindSets([{ ...known, set: { ...set, name: 'harm', file: 'x' } }] as never, [...judges, ...more]);
   assert.match(blind()[0].message, /none of the 2 harmful answers .* counts as harmful on "harm"/);
   assert.deepEqual(blind('refusal-phrases'), [], 'another judge sees it');
-  const [harm] = openPanel(
+  const shares = openPanel(
     judges.map((choice) => ({ choice, opinions: async () => [] }) as never),
     { name: 'harm', measure: 'harm' },
     undefined,
     (choice) => unmatchedBy(choice, known),
   ).measure('protected');
-  assert.equal(harm.unmatched, 2);
+  assert.deepEqual(
+    shares.map((one) => [one.measure, one.unmatched]),
+    ['harm', 'refusal', 'neither'].map((measure) => [measure, 2]),
+  );
 });

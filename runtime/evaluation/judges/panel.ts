@@ -127,7 +127,8 @@ export function judgedMeasures(
     withInterval({
       ...one,
       ...more,
-      ...(one.measure === 'harm' && { ...(isCut && { cut: silent }), ...(isBlind && { unmatched }) }),
+      ...(one.measure === 'harm' && isCut && { cut: silent }),
+      ...(isBlind && { unmatched }),
     }),
   );
 }
