@@ -56,6 +56,7 @@ export const calls: Calls = {
         signal: reporter.signal,
         onProgress: (share) => reporter.onProgress('scoring', share),
       });
+      await context.intact();
       return losses.map(({ nll, tokens }, i) => ({ row: examples.at(i)!.row, nll, tokens }));
     } finally {
       await state.dispose();

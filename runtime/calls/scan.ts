@@ -102,6 +102,7 @@ export async function scan(
       progress: reporter.onProgress,
       signal: reporter.signal,
     });
+    await context.intact();
     const shown = perRow.map(({ losses, answers, ...row }, i): ScanRow => ({
       ...row,
       ...(row.flagged && partsOf(examples.at(i)!, { ...row, answers, losses }, context.tokenizer)),

@@ -1,5 +1,6 @@
 /** What is open answers and explains by the model and the adapter whose files are there now. */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -92,3 +93,26 @@ test('what a vector explains: by the vector that took the place of another one, 
   assert.notDeepEqual(is, was);
   assert.deepEqual(is, await anew(ask));
 });
+
+for (const call of ['scan', 'score'] as const)
+  test(`${call}: that the model was replaced meanwhile is said, and no number given`, async () => {
+    const data = join(ROOT, 'media/sample/data/benign.jsonl');
+    const weights = join(model, 'model.safetensors');
+    const bytes = await readFile(weights);
+    let isChanged = false;
+    const meanwhile = {
+      ...silent,
+      onRows: () => assert.fail('numbers of two models'),
+      onProgress(message: string) {
+        if (isChanged || !/^sc(ann|or)ing/.test(message)) return;
+        isChanged = true;
+        writeFileSync(weights, bytes);
+      },
+    };
+    const asked = { model, data, device: 'cpu' } as const;
+    const asking =
+      call === 'scan'
+        ? calls.scan({ ...asked, vector }, meanwhile)
+        : calls.score({ ...asked, adapters: [] }, meanwhile);
+    await assert.rejects(asking, { message: /^the model's file was changed while it was in use/, place: weights });
+  });
