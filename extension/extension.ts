@@ -28,7 +28,7 @@ import { ReportPanels } from './panels/reportPanel.js';
 import { modelPath } from './runs/compare.js';
 import { Estimates } from './runs/estimates.js';
 import { Follower } from './runs/follower.js';
-import { canResume, isSweep, type Run } from './runs/run.js';
+import { canJudge, canResume, isSweep, type Run } from './runs/run.js';
 import { Runner } from './runs/runner.js';
 import { RunStore } from './runs/store.js';
 import type { Services } from './services/services.js';
@@ -45,7 +45,7 @@ import { runsView } from './views/runs.js';
 import { statusBar } from './views/statusBar.js';
 import type { TrainingView } from './views/training.js';
 import { hasVector } from './views/trainingPicture.js';
-import { adapterOf, WorkspaceModels } from './workspace/models.js';
+import { adapterOf, WorkspaceModels, type Model } from './workspace/models.js';
 import { Problems } from './data/problems.js';
 import { RecipeIndex } from './workspace/recipes.js';
 import { WorkspaceFiles } from './workspace/watch.js';
@@ -262,6 +262,10 @@ function registerSurfaces(services: Services, own: Own): void {
 const isProtectedRun = ({ manifest }: Run): boolean =>
   manifest?.kind === 'finetune' && manifest.outcome === 'finished' && manifest.vectors.length > 0;
 
+const hasAttached = ({ adapters }: Model): boolean => adapters.some(({ attached }) => attached);
+
+const setContext = (key: string, value: boolean): void => void vscode.commands.executeCommand('setContext', key, value);
+
 /** What the end and the results of a run change elsewhere. */
 function followRuns(services: Services, training: TrainingView, own: Own): void {
   const { runner, runPanels, notices, scans, store, models } = services;
@@ -289,16 +293,18 @@ function followRuns(services: Services, training: TrainingView, own: Own): void 
   const adaptersChanged = own(debounce(() => models.redraw(), 200));
   const stepsChanged = own(
     debounce(() => {
-      void vscode.commands.executeCommand('setContext', CONTEXTS.hasVector, hasVector(services));
-      void vscode.commands.executeCommand('setContext', CONTEXTS.hasProtectedRun, store.all().some(isProtectedRun));
-      void vscode.commands.executeCommand('setContext', CONTEXTS.hasScan, scans.list().length > 0);
+      setContext(CONTEXTS.hasVector, hasVector(services));
+      setContext(CONTEXTS.hasProtectedRun, store.all().some(isProtectedRun));
+      setContext(CONTEXTS.hasAnswers, store.all().some(canJudge));
+      setContext(CONTEXTS.hasScan, scans.list().length > 0);
+      setContext(CONTEXTS.hasAttached, models.list().some(hasAttached));
     }, 200),
   );
   own(store.onDidChange(({ kind }) => kind !== 'append' && (adaptersChanged(), stepsChanged())));
   own(scans.onDidChange(stepsChanged));
   own(
     models.onDidChange(() => {
-      void vscode.commands.executeCommand('setContext', CONTEXTS.hasModel, models.list().length > 0);
+      setContext(CONTEXTS.hasModel, models.list().length > 0);
       stepsChanged();
     }),
   );

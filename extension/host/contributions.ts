@@ -121,6 +121,8 @@ export const CONTEXTS = {
   hasScan: 'securityVectors.hasScan',
   hasVector: 'securityVectors.hasVector',
   hasProtectedRun: 'securityVectors.hasProtectedRun',
+  hasAnswers: 'securityVectors.hasAnswers',
+  hasAttached: 'securityVectors.hasAttached',
   /** Paths of the data files that are listed. */
   dataFiles: 'securityVectors.dataFiles',
   /** Paths of the recipes, also of those that cannot be read. */

@@ -168,6 +168,9 @@ test('the walkthrough has pictures in the colours of the theme, and the steps th
   assert.deepEqual(done['scan'], [`onContext:${CONTEXTS.hasScan}`]);
   assert.deepEqual(done['vector'], [`onContext:${CONTEXTS.hasVector}`]);
   assert.deepEqual(done['protect'], [`onContext:${CONTEXTS.hasProtectedRun}`]);
+  assert.deepEqual(done['compare'], [`onContext:${CONTEXTS.hasAnswers}`]);
+  const chats = `onContext:activeWebviewPanelId == '${PANELS.chat}'`;
+  assert.deepEqual(done['attach'], [`onContext:${CONTEXTS.hasAttached}`, chats]);
   for (const { media } of walkthrough!.steps) assert.match(read(media.svg), /var\(--vscode-\w*foreground/i);
   const commands = Object.values(nls).flatMap((text) =>
     [...text.matchAll(/\(command:(securityVectors\.[\w.]+)\)/g)].map((m) => m[1]!),

@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mock, test, type TestContext } from 'node:test';
 import { Scans } from '../../extension/data/scans.js';
+import type { AdapterEntry } from '../../extension/host/state.js';
 import { CONTEXTS } from '../../extension/host/contributions.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import { commands, fake, Uri } from './fake/vscode.js';
@@ -12,13 +13,13 @@ import { runFolder, temporary, until, write } from './support.js';
 
 const { start } = await import('./started.js');
 
-/** A window in a folder with a model, and what it says of the two steps. */
-async function window(t: TestContext, prepare?: (root: string) => Promise<void>) {
+/** A window in a folder with a model, and what it says of its steps. */
+async function window(t: TestContext, prepare?: (root: string) => Promise<void>, adapters: AdapterEntry[] = []) {
   const root = await temporary(t);
   await prepare?.(root);
   await write(join(root, '.security-vectors/workspace.json'), {
     version: 1,
-    models: [{ path: 'tiny', name: 'tiny', adapters: [] }],
+    models: [{ path: 'tiny', name: 'tiny', adapters }],
   });
   const [vector, isProtected]: [unknown[], unknown[]] = [[], []];
   const others = new Map<unknown, unknown>();
@@ -98,4 +99,22 @@ test('so does a point of a sweep', async (t) => {
   assert.deepEqual(await run('sweep', sweep), { vector: false, protected: false });
   const point = { values: { seed: 1 }, depends: 'ee' };
   assert.deepEqual(await run('sweep/points/a', { vectors, point }), { vector: false, protected: true });
+});
+
+test('the answers of a run that has ended tick the step of the comparison', async (t) => {
+  const { run, said } = await window(t);
+  await run('v', security);
+  assert.equal(said(CONTEXTS.hasAnswers), false);
+  await run('stopped', stopped);
+  assert.equal(said(CONTEXTS.hasAnswers), false);
+  await run('plain');
+  await until(() => said(CONTEXTS.hasAnswers) === true, 'answers');
+});
+
+test('an adapter that is attached ticks the last step', async (t) => {
+  for (const attached of [false, true]) {
+    const { run, said } = await window(t, undefined, [{ path: 'adapters/plain', attached, scale: 1 }]);
+    await run('plain');
+    await until(() => said(CONTEXTS.hasAttached) === attached, 'what is attached');
+  }
 });
