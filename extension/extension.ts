@@ -1,5 +1,4 @@
 import * as vscode from 'vscode';
-import type { WalkthroughTopic } from '../webview/protocol/run.js';
 import { Lenses } from './codelens/lenses.js';
 import { Marks } from './codelens/marks.js';
 import { VerdictMarks } from './codelens/verdictMarks.js';
@@ -12,7 +11,7 @@ import { keepQueue } from './commands/queue.js';
 import { renames } from './data/renames.js';
 import { Reviews } from './data/reviews.js';
 import { replacePoints } from './commands/replacePoints.js';
-import { COMMANDS, CONTEXTS, STEPS, WALKTHROUGH } from './host/contributions.js';
+import { COMMANDS, CONTEXTS } from './host/contributions.js';
 import { Mappings } from './data/mappings.js';
 import { previewDocuments } from './data/previews.js';
 import { Scans } from './data/scans.js';
@@ -28,7 +27,7 @@ import { ReportPanels } from './panels/reportPanel.js';
 import { modelPath } from './runs/compare.js';
 import { Estimates } from './runs/estimates.js';
 import { Follower } from './runs/follower.js';
-import { canJudge, canResume, isSweep, type Run } from './runs/run.js';
+import { canResume, isSweep, type Run } from './runs/run.js';
 import { Runner } from './runs/runner.js';
 import { RunStore } from './runs/store.js';
 import type { Services } from './services/services.js';
@@ -44,10 +43,10 @@ import { editorModels } from './engine/editorModels.js';
 import { runsView } from './views/runs.js';
 import { statusBar } from './views/statusBar.js';
 import type { TrainingView } from './views/training.js';
-import { hasVector } from './views/trainingPicture.js';
-import { adapterOf, WorkspaceModels, type Model } from './workspace/models.js';
+import { adapterOf, WorkspaceModels } from './workspace/models.js';
 import { Problems } from './data/problems.js';
 import { RecipeIndex } from './workspace/recipes.js';
+import { tickSteps, walkthrough } from './walkthrough.js';
 import { WorkspaceFiles } from './workspace/watch.js';
 
 /** A chat keeps its model loaded this long after the last answer. */
@@ -57,14 +56,6 @@ const logBug =
   (log: vscode.LogOutputChannel) =>
   (error: unknown): void =>
     log.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
-
-const walkthrough =
-  ({ id }: vscode.Extension<unknown>) =>
-  (topic?: WalkthroughTopic): unknown => {
-    const category = `${id}#${WALKTHROUGH}`;
-    const target = topic ? { category, step: STEPS[topic] } : category;
-    return vscode.commands.executeCommand('workbench.action.openWalkthrough', target, false);
-  };
 
 function assertTrusted(): void {
   if (vscode.workspace.isTrusted) return;
@@ -83,6 +74,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const services = createServices(context, own);
   registerSurfaces(services, own);
   followRuns(services, own(createTrainingView(services, context.workspaceState, logBug(services.log))), own);
+  tickSteps(services, own);
   const { files, scans, models, notices, runner, runPanels } = services;
   own(
     files.onDidChange(() => {
@@ -258,17 +250,9 @@ function registerSurfaces(services: Services, own: Own): void {
   own(registerCommands(services));
 }
 
-/** One that has ended and had a vector, by itself or in a sweep. */
-const isProtectedRun = ({ manifest }: Run): boolean =>
-  manifest?.kind === 'finetune' && manifest.outcome === 'finished' && manifest.vectors.length > 0;
-
-const hasAttached = ({ adapters }: Model): boolean => adapters.some(({ attached }) => attached);
-
-const setContext = (key: string, value: boolean): void => void vscode.commands.executeCommand('setContext', key, value);
-
 /** What the end and the results of a run change elsewhere. */
 function followRuns(services: Services, training: TrainingView, own: Own): void {
-  const { runner, runPanels, notices, scans, store, models } = services;
+  const { runner, runPanels, notices, store, models } = services;
   const pages = {
     isVisible: (folder: string) => training.isVisible(folder) || runPanels.isVisible(folder),
     replace: (run: Run) =>
@@ -291,21 +275,10 @@ function followRuns(services: Services, training: TrainingView, own: Own): void 
   );
   // A run that has made or lost an adapter changes the tree of models.
   const adaptersChanged = own(debounce(() => models.redraw(), 200));
-  const stepsChanged = own(
-    debounce(() => {
-      setContext(CONTEXTS.hasVector, hasVector(services));
-      setContext(CONTEXTS.hasProtectedRun, store.all().some(isProtectedRun));
-      setContext(CONTEXTS.hasAnswers, store.all().some(canJudge));
-      setContext(CONTEXTS.hasScan, scans.list().length > 0);
-      setContext(CONTEXTS.hasAttached, models.list().some(hasAttached));
-    }, 200),
-  );
-  own(store.onDidChange(({ kind }) => kind !== 'append' && (adaptersChanged(), stepsChanged())));
-  own(scans.onDidChange(stepsChanged));
+  own(store.onDidChange(({ kind }) => kind !== 'append' && adaptersChanged()));
   own(
-    models.onDidChange(() => {
-      setContext(CONTEXTS.hasModel, models.list().length > 0);
-      stepsChanged();
-    }),
+    models.onDidChange(
+      () => void vscode.commands.executeCommand('setContext', CONTEXTS.hasModel, models.list().length > 0),
+    ),
   );
 }

@@ -116,13 +116,7 @@ export const PANELS = {
 /** Keys of `setContext`. */
 export const CONTEXTS = {
   running: 'securityVectors.running',
-  /** These complete steps of the walkthrough. */
   hasModel: 'securityVectors.hasModel',
-  hasScan: 'securityVectors.hasScan',
-  hasVector: 'securityVectors.hasVector',
-  hasProtectedRun: 'securityVectors.hasProtectedRun',
-  hasAnswers: 'securityVectors.hasAnswers',
-  hasAttached: 'securityVectors.hasAttached',
   /** Paths of the data files that are listed. */
   dataFiles: 'securityVectors.dataFiles',
   /** Paths of the recipes, also of those that cannot be read. */
@@ -133,6 +127,15 @@ export const CONTEXTS = {
 
 export const CONFIGURATION = 'securityVectors';
 export const WALKTHROUGH = 'securityVectors.start';
+/** Keys of `setContext` that tick steps of the walkthrough, by the id of the step. */
+export const DONE = {
+  sample: 'securityVectors.sampleDone',
+  vector: 'securityVectors.vectorDone',
+  scan: 'securityVectors.scanDone',
+  protect: 'securityVectors.protectDone',
+  compare: 'securityVectors.compareDone',
+  attach: 'securityVectors.attachDone',
+} as const;
 /** The step of the walkthrough that explains a part of a page. */
 export const STEPS: Record<WalkthroughTopic, string> = {
   'harmful-loss': 'protect',

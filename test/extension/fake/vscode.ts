@@ -97,6 +97,7 @@ export const fake = {
   watchers: [] as { glob: string; create: Emitter<Uri>; change: Emitter<Uri>; remove: Emitter<Uri> }[],
   documents: new Emitter<unknown>(),
   closed: new Emitter<unknown>(),
+  tabs: new Emitter<{ opened: { input: unknown }[] }>(),
   openedAgain: new Emitter<unknown>(),
   /** Who fills a view of the sidebar. */
   viewProvider: undefined as { resolveWebviewView(view: unknown): void } | undefined,
@@ -266,6 +267,7 @@ export const workspace = {
 export const window = {
   tabGroups: {
     all: [] as { tabs: { label: string; isDirty?: boolean; input: unknown }[] }[],
+    onDidChangeTabs: fake.tabs.event,
     close: async (tabs: unknown[]): Promise<void> => {
       for (const group of window.tabGroups.all) group.tabs = group.tabs.filter((tab) => !tabs.includes(tab));
     },
