@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
-import { Cancelled, inputError, noModel } from '../host/errors.js';
+import { Cancelled, inputError, noFolder, noModel } from '../host/errors.js';
 import { confirm } from './confirm.js';
 import type { Services } from '../services/services.js';
 import { folderOf } from '../host/paths.js';
@@ -287,6 +287,9 @@ export async function chooseModel(
   return wizard(title, 1, (ask) => askModel(services, ask, path));
 }
 
+/** Why there is none: without a folder none can be added. */
+export const noModels = (): Error => (workspaceRoots().length === 0 ? noFolder() : noModel());
+
 /** The same as a question of a wizard. @param likely those that are offered, where there are any */
 export async function askModel(
   { models: known }: Pick<Services, 'models'>,
@@ -298,7 +301,7 @@ export async function askModel(
   if (path !== undefined) return all.find((model) => model.path === path) ?? known.add(path);
   const models = likely.length > 0 ? likely : all;
   const [first] = models;
-  if (!first) throw noModel();
+  if (!first) throw noModels();
   if (models.length === 1) return first;
   const choices = models.map((value) => ({ label: value.name, description: modelDescription(value), value }));
   return ask.pick(t('Which model?'), choices);

@@ -13,10 +13,11 @@ import type { Services } from '../services/services.js';
 import { setting } from '../host/settings.js';
 import { withProgress } from '../host/messages.js';
 import { numbers, t } from '../host/text.js';
-import { scanModelFor, vectorsFor } from '../services/choice.js';
+import { scanModelFor, vectorsFor, withVectors } from '../services/choice.js';
+import type { Model } from '../workspace/models.js';
 import { precisionWith } from '../workspace/precision.js';
 import { confirm } from './confirm.js';
-import { chooseModel } from './models.js';
+import { chooseModel, noModels } from './models.js';
 import { askData, dataInFront, type Known } from './dataSource.js';
 import { wizard } from './wizard.js';
 
@@ -26,6 +27,7 @@ export async function scan(
   given: CommandArguments['scan'],
 ): Promise<Scan> {
   services.assertTrusted();
+  if (given.model === undefined && given.vector === undefined) requireVector(services);
   const title = t('Scan for harmful rows');
   const named = given.file ?? dataInFront(services);
   const chosen = await wizard(title, 2, async (ask) => {
@@ -76,18 +78,22 @@ export async function clearScan(
   await scans.drop(file);
 }
 
-async function chooseVector(
-  services: Parameters<typeof vectorsFor>[0],
-  model: Parameters<typeof vectorsFor>[1],
-  title: string,
-): Promise<string> {
+/** @throws HostError where no model has one: choosing rows would lead nowhere */
+function requireVector(services: Known & Pick<Services, 'models' | 'store'>): void {
+  if (withVectors(services).length > 0) return;
+  const [model] = services.models.list();
+  throw model ? noVector(model) : noModels();
+}
+
+const noVector = ({ name }: Model): Error =>
+  inputError(t('{0} has no security vector yet.', name), {
+    remedy: t('Train one on examples of what you want to find.'),
+  });
+
+async function chooseVector(services: Parameters<typeof vectorsFor>[0], model: Model, title: string): Promise<string> {
   const vectors = vectorsFor(services, model);
   const [first] = vectors;
-  if (!first) {
-    throw inputError(t('{0} has no security vector yet.', model?.name ?? '?'), {
-      remedy: t('Train one on examples of what you want to find.'),
-    });
-  }
+  if (!first) throw noVector(model);
   if (vectors.length === 1) return first.path;
   const choices = vectors.map((v) => ({
     label: v.name,

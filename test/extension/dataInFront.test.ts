@@ -8,6 +8,7 @@ const { previewData } = await import('../../extension/commands/previewData.js');
 const { scan } = await import('../../extension/commands/scan.js');
 
 const COMMANDS = { previewData, scan };
+const vector = { role: 'security', path: '/w/v', name: 'v', reason: null };
 
 for (const name of ['previewData', 'scan'] as const)
   test(`${name}: a data file in front is taken, anything else is not`, async (t) => {
@@ -29,7 +30,7 @@ for (const name of ['previewData', 'scan'] as const)
         files: { dataFiles: () => ['/w/data/list.json', '/w/train.csv'] },
         inspector: { get: () => undefined },
         mappings: { get: () => undefined },
-        models: { list: () => [] },
+        models: { list: () => [{ name: 'm', path: '/w/m', adapters: [vector] }] },
         recipes: { list: () => [], isEvaluationSet: () => false },
         scans: { get: () => undefined },
       };

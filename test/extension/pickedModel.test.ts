@@ -4,16 +4,32 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { HostError } from '../../extension/host/errors.js';
-import { workspace } from './fake/vscode.js';
+import { Uri, workspace } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 
-const { addModel } = await import('../../extension/commands/models.js');
+const { addModel, chat } = await import('../../extension/commands/models.js');
+const { scan } = await import('../../extension/commands/scan.js');
 const { requireModel } = await import('../../extension/commands/pickedModel.js');
 
 test('without a folder nothing is asked before it is said that one is needed', async () => {
   assert.equal(workspace.workspaceFolders, undefined);
   // Any question would fail, and so would any service.
   await assert.rejects(addModel({ assertTrusted: () => undefined } as never, {}), /no folder is open/);
+});
+
+test('so is that there is no model, or no vector, before a person chooses what to scan or to chat with', async (t) => {
+  t.after(() => (workspace.workspaceFolders = undefined));
+  const services = (...models: object[]) =>
+    ({
+      assertTrusted: () => undefined,
+      models: { list: () => models },
+      recipes: { list: () => [] },
+    }) as never;
+  for (const command of [scan, chat]) await assert.rejects(command(services(), {}), /no folder is open/);
+  Object.assign(workspace, { workspaceFolders: [{ uri: Uri.file('/w'), name: 'w' }] });
+  for (const command of [scan, chat]) await assert.rejects(command(services(), {}), /no model in this workspace/);
+  const model = { name: 'tiny', path: '/w/tiny', adapters: [] };
+  await assert.rejects(scan(services(model), {}), /tiny has no security vector yet/);
 });
 
 test('wrong files and folders are refused by what they are; models are not', async (t) => {
