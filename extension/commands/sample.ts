@@ -7,9 +7,7 @@ import { editorPath, firstFree, folderOf } from '../host/paths.js';
 import type { Services } from '../services/services.js';
 import { workspaceRoots } from './root.js';
 import { t } from '../host/text.js';
-import { readState, STATE_FOLDER, unwritable, writeState } from '../host/state.js';
-
-const MODEL = 'tiny-assistant';
+import { changeState, listModel, STATE_FOLDER, unwritable } from '../host/state.js';
 
 /** Copies the sample into a folder and opens it there. @returns the folder. */
 export async function openSample(
@@ -19,14 +17,14 @@ export async function openSample(
   const target = given.folder === undefined ? await chooseFolder() : editorPath(given.folder);
   await copySample(services.extension.fsPath, target);
   const roots = workspaceRoots();
+  const model = join(target, 'tiny-assistant');
   if (folderOf(target, roots) !== undefined) {
     await services.files.scan();
-    // What other folders of the workspace say of models is read by nobody.
-    if (target === roots[0]) await services.models.refresh();
-    else await services.models.add(join(target, MODEL));
+    await services.models.add(model);
     const readme = vscode.Uri.file(join(target, 'README.md'));
     await vscode.commands.executeCommand('markdown.showPreview', readme).then(undefined, () => undefined);
   } else {
+    await changeState(target, ({ models }) => listModel(models, target, model));
     await vscode.commands.executeCommand('vscode.openFolder', vscode.Uri.file(target));
   }
   return target;
@@ -50,11 +48,6 @@ async function copySample(extension: string, target: string): Promise<void> {
       throw unwritable(target, error);
     });
   }
-  const state = await readState(target);
-  const known = state.models.find((model) => model.path === MODEL);
-  if (known) delete known.removed;
-  else state.models.push({ path: MODEL, name: MODEL, adapters: [] });
-  await writeState(target, state);
 }
 
 /** An open folder that is empty, else one that the person chooses; in one that is not empty a new folder is made. */

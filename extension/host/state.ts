@@ -1,4 +1,4 @@
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import * as z from 'zod';
 import { whileLocked } from '../../runtime/support/lockFile.js';
 import { replaceFile as replaceWith, type ReplaceOptions } from '../../runtime/support/replaceFile.js';
@@ -46,6 +46,15 @@ export function toStatePath(root: string, path: string): string {
 
 export const fromStatePath = (root: string, path: string): string =>
   editorPath(isAbsolute(path) ? path : resolve(root, path));
+
+/** Lists a model. One that was taken out of the view is shown again as it was. */
+export function listModel(models: ModelEntry[], root: string, path: string): void {
+  const known = models.find((model) => fromStatePath(root, model.path) === path);
+  if (known) delete known.removed;
+  else models.push({ path: toStatePath(root, path), name: modelName(path), adapters: [] });
+}
+
+const modelName = (path: string): string => basename(path).replace(/(-00001-of-\d{5})?\.gguf$/i, '');
 
 /**
  * The state of a workspace folder; no file: no models. Every value is checked: a file must not attach what it does not

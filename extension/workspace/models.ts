@@ -17,6 +17,7 @@ import { Problems } from '../data/problems.js';
 import {
   changeState,
   fromStatePath,
+  listModel,
   readState,
   stateFile,
   toStatePath,
@@ -229,13 +230,8 @@ export class WorkspaceModels implements Disposable {
 
   /** Adds a model; the engine says whether it can be used. One that is there already stays as it is. */
   async add(path: string): Promise<Model> {
-    const name = basename(path).replace(/(-00001-of-\d{5})?\.gguf$/i, '');
     const root = this.requireRoot();
-    await this.edit((models) => {
-      const known = models.find((m) => fromStatePath(root, m.path) === path);
-      if (known) delete known.removed;
-      else models.push({ path: toStatePath(root, path), name, adapters: [] });
-    });
+    await this.edit((models) => listModel(models, root, path));
     await this.inspectAgain(path);
     return this.require(path);
   }

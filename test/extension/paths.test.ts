@@ -1,13 +1,14 @@
 /** Paths are compared as text, so the same place is written in the same way, also on Windows. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join, posix, win32 } from 'node:path';
 import { test } from 'node:test';
 import { editorPath, isWithin } from '../../extension/host/paths.js';
 import { withEditorPaths } from '../../extension/runs/folder.js';
 import { pathsFrom } from '../../extension/runs/recipe.js';
-import { writeState } from '../../extension/host/state.js';
+import { readState, stateFile, writeState } from '../../extension/host/state.js';
 import { fake, Uri, window, workspace } from './fake/vscode.js';
 import { manifest, temporary } from './support.js';
 
@@ -79,10 +80,15 @@ test('the sample is opened as a workspace, unless it was copied into the one tha
   Object.assign(workspace, { workspaceFolders: ['w', 'b'].map((name) => ({ uri: Uri.file(join(root, name)) })) });
   await openSample(services as never, { folder: join(root, 'b') });
   assert.deepEqual([calls.splice(0), fake.opened.splice(0)], [['scan'], [join(root, 'b', 'README.md')]]);
-  assert.ok(models.get(join(root, 'b', 'tiny-assistant')), 'what another folder says of models is read by nobody');
+  assert.ok(models.get(join(root, 'b', 'tiny-assistant')));
+  assert.equal(existsSync(stateFile(join(root, 'b'))), false, 'what another folder says of models is read by nobody');
   const beside = join(root, 'w-sample');
   await openSample(services as never, { folder: beside });
   assert.deepEqual([calls, fake.opened.splice(0), models.list().length], [[], [beside], 3]);
+  assert.deepEqual(
+    (await readState(beside)).models.map(({ path }) => path),
+    ['tiny-assistant'],
+  );
 });
 
 test('where the window works with models of elsewhere its folder is not empty: a place for the sample is asked for', async (t) => {
@@ -93,7 +99,7 @@ test('where the window works with models of elsewhere its folder is not empty: a
   Object.assign(workspace, { fs: { copy: async () => undefined }, workspaceFolders: [{ uri: Uri.file(open) }] });
   const services = {
     extension: Uri.file(join(import.meta.dirname, '../..')),
-    ...{ files: { scan: async () => undefined }, models: { refresh: async () => undefined } },
+    ...{ files: { scan: async () => undefined }, models: { add: async () => undefined } },
   };
   Object.assign(window, { showOpenDialog: async () => [Uri.file(chosen)] });
   await mkdir(join(open, '.git'), { recursive: true });
