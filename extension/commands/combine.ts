@@ -60,7 +60,7 @@ function choose(model: Model, title: string): Promise<Combination> {
     throw inputError(t('{0} has no adapters that can be combined.', model.name), {
       remedy: t('Train one, or add a PEFT folder.'),
     });
-  return wizard(title, 4, async (ask) => {
+  return wizard(title, async (ask) => {
     const chosen = await some(ask, known);
     const adapters: Combination['adapters'] = [];
     for (const { name, path } of chosen)

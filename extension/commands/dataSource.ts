@@ -83,7 +83,7 @@ export function dataInFront({ files }: Pick<Services, 'files'>): string | undefi
 /** How a data file is read, for a recipe that is there already. */
 export async function chooseReading(services: Known, file: string, model: Model | undefined): Promise<ReadAs> {
   const asked = { question: t('Which data?'), file, model };
-  const { file: _, ...reading } = await wizard(t('Use a data file'), 1, (ask) => askData(services, ask, asked));
+  const { file: _, ...reading } = await wizard(t('Use a data file'), (ask) => askData(services, ask, asked));
   return reading;
 }
 

@@ -67,7 +67,7 @@ export async function setHubToken({ secrets, notices }: Pick<Services, 'secrets'
 }
 
 const askRepository = (): Promise<string> =>
-  wizard(t('Download a model'), 1, (ask) =>
+  wizard(t('Download a model'), (ask) =>
     ask.input(t('Model on the Hugging Face Hub: owner/name, or owner/name/file.gguf'), '', (text) =>
       REPOSITORY.test(text) ? undefined : t('Give it as owner/name.'),
     ),

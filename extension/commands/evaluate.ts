@@ -84,7 +84,7 @@ async function chooseSets(services: Known, model: Model): Promise<Sets> {
   const chosen =
     known.length === 0
       ? (['other'] as const)
-      : await wizard(t('Evaluate'), 1, (ask) =>
+      : await wizard(t('Evaluate'), (ask) =>
           ask.pickMany<EvaluationChoice | 'other'>(t('Which sets?'), [...known, other]),
         );
   if (chosen.length === 0)
@@ -96,6 +96,6 @@ async function chooseSets(services: Known, model: Model): Promise<Sets> {
 }
 
 async function makeSet(services: Known, model: Model, given?: DataChoice): Promise<Sets> {
-  const { set, judges } = await wizard(t('Evaluate'), given ? 2 : 3, (ask) => askSet(services, ask, model, given));
+  const { set, judges } = await wizard(t('Evaluate'), (ask) => askSet(services, ask, model, given));
   return { sets: [set], judges, made: true };
 }

@@ -18,7 +18,7 @@ import { columnsOf } from '../services/choice.js';
 import type { Services } from '../services/services.js';
 import { freeFile, slug } from './recipeFiles.js';
 import { requireRoots, rootFor } from './root.js';
-import { wizard, type Choice } from './wizard.js';
+import { wizard, type Choice, type Questions } from './wizard.js';
 import { makeFolder } from '../../runtime/support/makeFolder.js';
 
 /** Sets that people write by hand; larger ones are made by programs. */
@@ -33,7 +33,7 @@ export async function addEvaluationRow(
 ): Promise<{ file: string; line: number }> {
   requireRoots();
   const sets = setsOf(services, model);
-  const { file, expected } = await wizard(t('Add an evaluation row'), 2, async (ask) => {
+  const { file, expected } = await wizard(t('Add an evaluation row'), async (ask) => {
     const chosen = sets.length === 0 ? null : await ask.pick<string | null>(t('To which set?'), [...sets, newSet()]);
     const name =
       chosen === null
@@ -64,11 +64,7 @@ function setsOf({ recipes }: Pick<Services, 'recipes'>, model: string): Choice<s
 }
 
 /** What a right answer is; a set of harm or over-refusal needs none. */
-async function askExpected(
-  ask: Parameters<Parameters<typeof wizard>[2]>[0],
-  measure: MeasureKind | undefined,
-  answer: string,
-): Promise<string> {
+async function askExpected(ask: Questions, measure: MeasureKind | undefined, answer: string): Promise<string> {
   if (isJudged({ measure })) return '';
   const needed = measure === 'exact' || measure === 'loss';
   const prompt = needed ? t('The right answer') : t('The right answer. Empty: the row only asks.');

@@ -21,7 +21,7 @@ export function askFurtherJudge({ recipes }: Pick<Services, 'recipes'>, run: Run
       .map((judge) => [JSON.stringify(judge), safeParse(judgeSchema, judge).data]),
   );
   const known = [...others.values()].filter((judge) => judge !== undefined);
-  return wizard(t('Judge the answers again'), 3, async (ask) => {
+  return wizard(t('Judge the answers again'), async (ask) => {
     const chosen = await ask.pick<JudgeChoice | 'endpoint' | 'vscode' | 'labels'>(t('By whom?'), [
       ...known.map((judge) => ({ label: titleOf(judge), description: t('named by a recipe'), value: judge })),
       { label: t('A server of the OpenAI API…'), description: ADDRESS, value: 'endpoint' },

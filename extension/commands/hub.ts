@@ -49,7 +49,7 @@ export function bring<K extends Download>(
 }
 
 const ask = (folder: string, { place, message }: ErrorData): Promise<'replace' | 'keep'> =>
-  wizard(t('"{0}" already exists', vscode.workspace.asRelativePath(folder)), 1, (ask) =>
+  wizard(t('"{0}" already exists', vscode.workspace.asRelativePath(folder)), (ask) =>
     ask.pick(errorText({ place: place && vscode.workspace.asRelativePath(place), message }), [
       { label: t('Replace it'), detail: t('It stays whole until the download is complete.'), value: 'replace' },
       { label: t('Keep both'), detail: t('The download goes to {0}.', `${basename(folder)}-2`), value: 'keep' },

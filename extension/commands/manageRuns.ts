@@ -26,7 +26,7 @@ export async function renameRun({ store }: Known, given: CommandArguments['renam
   const run = await requireRun({ store }, await chooseRun({ store }, given, t('Rename a run'), hasFolder));
   const name =
     given.name ??
-    (await wizard(t('Rename "{0}"', nameOf(run)), 1, (ask) =>
+    (await wizard(t('Rename "{0}"', nameOf(run)), (ask) =>
       ask.input(
         t('A name for views and pages. The folder keeps its own; leave it empty to use that.'),
         nameOf(run),
@@ -43,7 +43,7 @@ export async function tagRuns({ store }: Known, given: CommandArguments['tagRuns
   const tags =
     given.tags ??
     tagsOf(
-      await wizard(t('Tag runs'), 1, (ask) =>
+      await wizard(t('Tag runs'), (ask) =>
         ask.input(t('Tags, with commas between them; none removes them'), before, () => undefined),
       ),
     );
@@ -199,7 +199,7 @@ export async function trainLonger(
   const more =
     given.more ??
     Number(
-      await wizard(t('Train "{0}" longer', nameOf(run)), 1, (ask) =>
+      await wizard(t('Train "{0}" longer', nameOf(run)), (ask) =>
         ask.input(
           length === 'epochs' ? t('How many further epochs?') : t('How many further steps?'),
           String(before),

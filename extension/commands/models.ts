@@ -64,7 +64,7 @@ async function chooseModelPath(services: Pick<Services, 'models' | 'recipes' | '
     { label: t('Choose a .gguf file…'), value: 'file' },
     { label: t('Download from the Hugging Face Hub…'), value: HUB },
   );
-  const chosen = await wizard(t('Add a model'), 1, (ask) => ask.pick(t('Which model?'), choices));
+  const chosen = await wizard(t('Add a model'), (ask) => ask.pick(t('Which model?'), choices));
   if (chosen !== 'folder' && chosen !== 'file') return chosen;
   const [uri] =
     (await vscode.window.showOpenDialog({
@@ -119,7 +119,7 @@ export async function addAdapter(
 
 /** A folder, or `hub:OWNER/NAME@REVISION`. */
 async function askAdapter(): Promise<string> {
-  return wizard(t('Add an adapter'), 2, async (ask) => {
+  return wizard(t('Add an adapter'), async (ask) => {
     const from = await ask.pick(t('Where is it?'), [
       {
         label: t('Choose an adapter folder…'),
@@ -189,7 +189,7 @@ export async function setAttached(
 async function chooseTogether(adapter: Adapter, others: readonly Adapter[]): Promise<Map<string, number>> {
   const names = others.map(({ name }) => name).join(', ');
   const { name, path, scale } = adapter;
-  return wizard(t('Attach an adapter'), 1, async (ask) => {
+  return wizard(t('Attach an adapter'), async (ask) => {
     const add = await ask.pick(t('{0} is attached. The changes of two adapters add up.', names), [
       {
         label: t('Only {0}', scale === 1 ? name : `${name} ${times(scale)}`),
@@ -253,7 +253,7 @@ export async function exportAdapter(
   // Named choices are used as they are; the engine refuses what does not go together.
   const form: ExportForm = format
     ? { format, quantization, what }
-    : await wizard(title, 1, (ask) => ask.pick(t('Which format?'), exportChoices(adapters)));
+    : await wizard(title, (ask) => ask.pick(t('Which format?'), exportChoices(adapters)));
   requireHarmless(adapters, form.format);
   const out = given.out ?? (await chooseOut(model, adapters, form));
   const references = adapters.map((a) => ({ path: a.path, scale: a.scale }));
@@ -284,7 +284,7 @@ export async function chooseModel(
   path: string | undefined,
   title: string,
 ): Promise<Model> {
-  return wizard(title, 1, (ask) => askModel(services, ask, path));
+  return wizard(title, (ask) => askModel(services, ask, path));
 }
 
 /** Why there is none: without a folder none can be added. */
@@ -333,5 +333,5 @@ export async function chooseAdapter(
     throw inputError(t('{0} has no such adapter.', model.name), { remedy: t('Train one, or add a PEFT folder.') });
   }
   const choices = adapters.map((value) => ({ ...asChoice(value), value }));
-  return wizard(title, 1, (ask) => ask.pick(t('Which adapter?'), choices));
+  return wizard(title, (ask) => ask.pick(t('Which adapter?'), choices));
 }

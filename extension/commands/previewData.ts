@@ -25,7 +25,7 @@ export async function previewData(
     services.models.list().find(({ path }) => path === given.model) ??
     (file === undefined ? services.models.list()[0] : modelFor(services, file));
   const title = t('Show rows as the model reads them');
-  const { file, ...read } = await wizard(title, 1, (ask) =>
+  const { file, ...read } = await wizard(title, (ask) =>
     askData(services, ask, {
       question: t('Which data?'),
       model: modelOf(named),

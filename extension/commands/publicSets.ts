@@ -26,7 +26,7 @@ export async function trainPublic(services: Training, given: Given): Promise<End
   requireRoots();
   if (given.model === undefined && services.models.list().length === 0) throw noModel();
   const look = hubOf(services);
-  const { harmful, benign, parts } = await wizard(t('Train a vector from a public set'), 3, async (ask) => {
+  const { harmful, benign, parts } = await wizard(t('Train a vector from a public set'), async (ask) => {
     const repository = given.repository ?? (await askSet(ask, (repository) => look({ repository })));
     const beside = given.benign ?? (await askBenign(ask, repository));
     const parts: Part[] = [];

@@ -30,7 +30,7 @@ export async function publish(
   const title = t('Publish on the Hugging Face Hub');
   const { folder, run } =
     given.folder === undefined ? await chooseWhat(services, given, title) : { folder: given.folder };
-  const { repository, isPublic } = await wizard(title, 2, async (ask) => ({
+  const { repository, isPublic } = await wizard(title, async (ask) => ({
     repository:
       given.repository ??
       (await ask.input(t('Repository: owner/name'), `/${slug(basename(folder))}`, (text) =>
@@ -103,7 +103,7 @@ async function chooseWhat(services: Publishing, given: CommandArguments['publish
   ];
   if (choices.length === 0)
     throw inputError(t('{0} has nothing to publish yet.', model.name), { remedy: t('Train an adapter, or add one.') });
-  const chosen = await wizard(title, 3, (ask) => ask.pick(t('What is published?'), choices));
+  const chosen = await wizard(title, (ask) => ask.pick(t('What is published?'), choices));
   return chosen();
 }
 

@@ -22,7 +22,7 @@ async function chooseScanned({ scans }: Pick<Services, 'scans'>): Promise<string
   if (files.length === 0)
     throw inputError(t('no data file has been scanned.'), { remedy: t('Scan one for harmful rows first.') });
   const choices = files.map((value) => ({ label: vscode.workspace.asRelativePath(value), value }));
-  return wizard(t('Review flagged rows'), 1, (ask) => ask.pick(t('Which data?'), choices));
+  return wizard(t('Review flagged rows'), (ask) => ask.pick(t('Which data?'), choices));
 }
 
 /** Decides about rows by their hashes: what quick fixes do. */

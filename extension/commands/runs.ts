@@ -92,13 +92,13 @@ async function start({ runner }: Pick<Services, 'runner'>, file: string): Promis
     value: 'keep',
   };
   const answer = isFinished(standing)
-    ? await wizard(t('"{0}" is finished already', standing.name), 1, (ask) =>
+    ? await wizard(t('"{0}" is finished already', standing.name), (ask) =>
         ask.pick<Fate>(t('What should happen to the existing result in {0}?', shown), [
           { label: t('Replace it'), detail: t('It stays whole until the new run is done.'), value: 'replace' },
           keep,
         ]),
       )
-    : await wizard(t('"{0}" has not reached its end', standing.name), 1, (ask) =>
+    : await wizard(t('"{0}" has not reached its end', standing.name), (ask) =>
         ask.pick<Fate>(t('What should happen to the existing run in {0}?', shown), [
           { label: t('Resume it'), detail: t('It goes on from its last checkpoint.'), value: 'resume' },
           { label: t('Start over'), detail: t('Its checkpoint is removed.'), value: 'replace' },
@@ -244,7 +244,7 @@ export async function chooseRun(
   if (given !== undefined) return folderOf(given);
   const choices = runChoices(store, fits, title);
   if (choices.length === 1) return choices[0]!.value;
-  return wizard(title, 1, (ask) => ask.pick(t('Which run?'), choices));
+  return wizard(title, (ask) => ask.pick(t('Which run?'), choices));
 }
 
 /** The runs a command is about: those selected or given, or those chosen. */
@@ -263,7 +263,7 @@ export async function chooseRuns(
     ...choice,
     picked: proposed.includes(choice.value),
   }));
-  const chosen = await wizard(title, 1, (ask) => ask.pickMany(t('Which runs?'), choices));
+  const chosen = await wizard(title, (ask) => ask.pickMany(t('Which runs?'), choices));
   if (chosen.length >= least) return chosen;
   throw inputError(t('too few runs were chosen.'), { remedy: t('Choose {0} or more.', least) });
 }
@@ -303,5 +303,5 @@ async function chooseRecipe({ recipes }: Pick<Services, 'recipes'>): Promise<str
     description: recipe.kind,
     value: recipe.file,
   }));
-  return wizard(t('Run a recipe'), 1, (ask) => ask.pick(t('Which recipe?'), choices));
+  return wizard(t('Run a recipe'), (ask) => ask.pick(t('Which recipe?'), choices));
 }

@@ -79,7 +79,7 @@ async function scanned({ assertTrusted, scans, reviews }: Needs, file: string | 
 }
 
 function askFlagged(count: number): Promise<'leave' | 'keep'> {
-  return wizard(t('Save a cleaned copy'), 1, (ask) =>
+  return wizard(t('Save a cleaned copy'), (ask) =>
     ask.pick(t('What about the {0} flagged rows that are not yet excluded or marked as fine?', count), [
       { label: t('Leave them out'), description: t('or shorten them, as the scan says'), value: 'leave' as const },
       { label: t('Keep them as they are'), value: 'keep' as const },
@@ -92,7 +92,7 @@ function askUnscanned(count: number, isReviewed: boolean): Promise<'leave' | 'ke
     'What about the {0} rows that were not scanned? They are too long, or their answers cannot be separated.',
     count,
   );
-  return wizard(t('Save a cleaned copy'), 1, (ask) =>
+  return wizard(t('Save a cleaned copy'), (ask) =>
     ask.pick(isReviewed ? `${question} ${t('Decisions of the review come first.')}` : question, [
       { label: t('Leave them out'), description: t('nothing is known about them'), value: 'leave' as const },
       { label: t('Keep them as they are'), value: 'keep' as const },

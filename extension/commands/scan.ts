@@ -30,7 +30,7 @@ export async function scan(
   if (given.model === undefined && given.vector === undefined) requireVector(services);
   const title = t('Scan for harmful rows');
   const named = given.file ?? dataInFront(services);
-  const chosen = await wizard(title, 2, async (ask) => {
+  const chosen = await wizard(title, async (ask) => {
     const model = named === undefined ? services.models.list()[0] : scanModelFor(services, named);
     return askData(services, ask, { question: t('Which data?'), model, file: named, columns: given.columns });
   });
@@ -100,5 +100,5 @@ async function chooseVector(services: Parameters<typeof vectorsFor>[0], model: M
     description: vscode.workspace.asRelativePath(v.path),
     value: v.path,
   }));
-  return wizard(title, 1, (ask) => ask.pick(t('Which security vector?'), choices));
+  return wizard(title, (ask) => ask.pick(t('Which security vector?'), choices));
 }

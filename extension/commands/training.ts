@@ -50,7 +50,7 @@ export async function trainVector(services: Training, given: CommandArguments['t
   services.assertTrusted();
   requireRoots();
   const known = new Map<string, string | undefined>();
-  const choice = await wizard(t('Train a security vector'), 4, async (ask) => {
+  const choice = await wizard(t('Train a security vector'), async (ask) => {
     const model = await askModel(services, ask, given.model);
     const harmful = await askData(services, ask, {
       question: t('Which rows show the harmful behaviour?'),
@@ -117,7 +117,7 @@ export async function fineTune(
   services.assertTrusted();
   requireRoots();
   const title = isProtected ? t('Fine-tune with protection') : t('Fine-tune without protection');
-  const choice = await wizard(title, isProtected ? 7 : 4, async (ask) => {
+  const choice = await wizard(title, async (ask) => {
     const model = await askModel(services, ask, given.model, isProtected ? withVectors(services) : []);
     const asked = { question: t('Which data?'), likely: /train/i, model, file: given.data, columns: given.columns };
     const data = await askData(services, ask, asked);

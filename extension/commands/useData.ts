@@ -13,7 +13,7 @@ export async function useData(
   given: CommandArguments['useData'],
 ): Promise<void> {
   services.assertTrusted();
-  const [file, command] = await wizard(t('Use a data file'), 2, async (ask) => {
+  const [file, command] = await wizard(t('Use a data file'), async (ask) => {
     const model = services.models.list()[0];
     const { file } = await askData(services, ask, { question: t('Which data?'), model, ...given });
     return [file, await ask.pick(t('What is {0} for?', basename(file)), purposes())] as const;

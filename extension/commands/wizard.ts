@@ -11,15 +11,16 @@ export interface Choice<T> extends vscode.QuickPickItem {
 class Back extends Error {}
 
 /**
- * Asks the questions of `script` in one Quick Pick, with "2/4" and a way back: going back forgets the last answer and
- * runs the script again on the answers that are left, so a script must ask the same questions for the same answers.
+ * Asks the questions of `script` in one Quick Pick, from the second on with its number and a way back: going back
+ * forgets the last answer and runs the script again on the answers that are left, so a script must ask the same
+ * questions for the same answers. How many there are depends on the answers.
  */
-export async function wizard<R>(title: string, steps: number, script: (ask: Questions) => Promise<R>): Promise<R> {
+export async function wizard<R>(title: string, script: (ask: Questions) => Promise<R>): Promise<R> {
   const answers: unknown[] = [];
   const found = new Map<string, unknown>();
   for (;;) {
     try {
-      return await script(new Questions(title, steps, answers, found));
+      return await script(new Questions(title, answers, found));
     } catch (error) {
       if (!(error instanceof Back)) throw error;
       answers.pop();
@@ -33,7 +34,6 @@ export class Questions {
 
   constructor(
     private readonly title: string,
-    private readonly steps: number,
     private readonly answers: unknown[],
     private readonly found: Map<string, unknown>,
   ) {}
@@ -140,8 +140,8 @@ export class Questions {
   }
 
   private prepared<B extends vscode.QuickPick<vscode.QuickPickItem> | vscode.InputBox>(box: B, step: number): B {
-    Object.assign(box, { title: this.title, step, totalSteps: Math.max(this.steps, step), ignoreFocusOut: true });
-    box.buttons = step > 1 ? [vscode.QuickInputButtons.Back] : [];
+    Object.assign(box, { title: this.title, ignoreFocusOut: true });
+    if (step > 1) Object.assign(box, { step, buttons: [vscode.QuickInputButtons.Back] });
     return box;
   }
 }

@@ -2,11 +2,11 @@
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { mock, test, type TestContext } from 'node:test';
 import { Mappings } from '../../extension/data/mappings.js';
 import { previewData, type PreviewOptions } from '../../runtime/data/preview.js';
 import { memory } from './fake/memory.js';
-import { BACK, fake } from './fake/vscode.js';
+import { BACK, fake, window } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 
 const { askData } = await import('../../extension/commands/dataSource.js');
@@ -45,7 +45,7 @@ const choice = (label: string) => ({ label, value: label });
 test('back behind a question for columns asks what was asked before, and keeps the columns', async (t) => {
   const { file, mappings, services } = await table(t);
   const asked = answers(t, file, 'Use these columns', 'refusals', BACK, 'zorb', 'as in the paper');
-  const found = await wizard('Fine-tune', 3, async (ask) => ({
+  const found = await wizard('Fine-tune', async (ask) => ({
     data: await askData(services, ask, { question: 'Which data?' }),
     vector: await ask.pick('Which vector?', [choice('refusals'), choice('zorb')]),
     how: await ask.pick('How?', [choice('routed'), choice('as in the paper')]),
@@ -60,7 +60,7 @@ test('back behind a question for columns asks what was asked before, and keeps t
 test('back to a question for columns asks it again', async (t) => {
   const { file, services } = await table(t);
   answers(t, file, 'Use these columns', BACK, 'Other columns…', 'A text', 'answer', 'Use these columns', 'zorb');
-  const found = await wizard('Fine-tune', 3, async (ask) => ({
+  const found = await wizard('Fine-tune', async (ask) => ({
     data: await askData(services, ask, { question: 'Which data?' }),
     vector: await ask.pick('Which vector?', [choice('zorb')]),
   }));
@@ -71,11 +71,29 @@ test('back behind measuring nothing asks once more whether that is meant', async
   const { file, services } = await table(t);
   const keep = 'Keep 10 % of qa.csv for evaluation';
   const asked = answers(t, '', 'Measure nothing', BACK, keep, 'Loss', 'colours');
-  const found = await wizard('Fine-tune', 3, async (ask) => [
+  const found = await wizard('Fine-tune', async (ask) => [
     await askSets(services, ask, { path: '/m', name: 'm', adapters: [] }, { file }, false),
     await ask.input('Name?', '', () => undefined),
   ]);
   assert.deepEqual(found, [{ evaluate: [], heldOut: { share: 0.1, measure: 'loss' } }, 'colours']);
   const nothing = 'Nothing measures the result yet.';
   assert.deepEqual(asked.slice(0, 4), ['Which sets measure the result?', nothing, 'Name?', nothing]);
+});
+
+test('a question says its number, and none how many there will be: that depends on the answers', async (t) => {
+  answers(t, 'a', 'b');
+  const create = mock.method(window, 'createQuickPick');
+  t.after(() => create.mock.restore());
+  await wizard('Fine-tune', async (ask) => [
+    await ask.pick('Which?', [choice('a')]),
+    await ask.pick('How?', [choice('b')]),
+  ]);
+  const boxes = create.mock.calls.map(({ result }) => result as { step?: number; totalSteps?: number });
+  assert.deepEqual(
+    boxes.map(({ step, totalSteps }) => [step, totalSteps]),
+    [
+      [undefined, undefined],
+      [2, undefined],
+    ],
+  );
 });

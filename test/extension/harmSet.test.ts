@@ -56,7 +56,7 @@ async function sets(
     scans: { get: () => undefined },
   } as unknown as Parameters<typeof askSets>[0];
   const model = { path: MODEL, name: 'm', adapters: [] };
-  const found = await wizard('Fine-tune', 4, (ask) => askSets(services, ask, model, { file: data }, isProtected));
+  const found = await wizard('Fine-tune', (ask) => askSets(services, ask, model, { file: data }, isProtected));
   return { found, asked, root };
 }
 
