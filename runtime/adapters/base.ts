@@ -1,5 +1,5 @@
 import { HumanError } from '../support/errors.js';
-import { computationOf } from '../models/decoder/computation.js';
+import { computationOf, isOtherComputation } from '../models/decoder/computation.js';
 import type { DecoderSpec } from '../models/decoder/spec.js';
 import type { ModelHashes } from '../models/weights/hashes.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
@@ -52,7 +52,7 @@ export function useFault(
   { spec, tokenizer }: ModelUse,
   { place, kept }: { place: string; kept: string },
 ): HumanError | undefined {
-  if (before?.computation !== undefined && before.computation !== computationOf(spec))
+  if (before?.computation !== undefined && isOtherComputation(before.computation, computationOf(spec)))
     return new HumanError('it was trained with another config.json: the same weights compute something else here.', {
       place,
       remedy: `Put back the config.json that it was trained with, or train it again. If the change is meant, take "computation" out of ${kept}.`,

@@ -52,7 +52,7 @@ test('one that was trained with another config, chat template or tokenizer does 
   for (const [change, reason] of [
     [{}, null],
     [{ tokens: 'ab' }, 'it was trained with another chat template or tokenizer'],
-    [{ computation: 'ab' }, 'it was trained with another config.json'],
+    [{ computation: '1-ab' }, 'it was trained with another config.json'],
   ] as const) {
     const folder = join(dir, `use-${Object.keys(change).join()}`);
     const provenance = { baseModel: { sha256, ...own, ...change } };

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { computationOf } from '../../runtime/models/decoder/computation.js';
+import { computationOf, isOtherComputation } from '../../runtime/models/decoder/computation.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { REFERENCES } from '../support/reference.js';
 import { LLAMA, OTHERS, type Config } from './configs.js';
@@ -31,13 +31,20 @@ test('it is another one where the same weights compute something else, and the s
     assert.equal(of({ ...LLAMA, ...change }), of(LLAMA), JSON.stringify(change));
 });
 
-/** Adapters that were trained with it are refused where it is another one: a change here takes them from their users. */
+test('names of two versions of this program say nothing of each other', () => {
+  const now = of(LLAMA);
+  assert.ok(isOtherComputation(now, of({ ...LLAMA, rope_theta: 500 })));
+  assert.ok(!isOtherComputation(now, now));
+  assert.ok(!isOtherComputation(now.replace(/^1-/, '2-'), now));
+});
+
+/** Adapters that were trained with it are refused where it is another one: where these change, so must the version. */
 test('it stays what it is', async () => {
   const config = async (family: string): Promise<Config> =>
     JSON.parse(await readFile(join(REFERENCES, family, 'config.json'), 'utf8')) as Config;
   const found = await Promise.all(['gemma2', 'phi3_long', 'falcon'].map(async (family) => of(await config(family))));
   assert.deepEqual(
-    found.map((name) => name.slice(0, 12)),
-    ['48e64d405c15', 'ebabef567fd4', '29a29ef7be7e'],
+    found.map((name) => name.slice(0, 14)),
+    ['1-48e64d405c15', '1-ebabef567fd4', '1-29a29ef7be7e'],
   );
 });
