@@ -11,11 +11,10 @@ import { isAnswered, type RowContent } from './rowContent.js';
 import {
   formatAsRead,
   isMarkedBad,
-  isMessage,
+  isUnmapped,
   labelOf,
   readContent,
   unknownFields,
-  wrapperOf,
   unreadLabel,
   type RowFormat,
 } from './schemas.js';
@@ -94,9 +93,9 @@ export async function* parsedRows(
     const value = mapRow(asWritten(raw), columns);
     found.format ??= formatAsRead(raw, columns);
     if (!found.format) {
-      const isUnmapped = names.length > 0 && wrapperOf(value) === undefined && !isMessage(value);
-      if (isUnmapped) found.unmapped = true;
-      yield { ...skip(unknownFields(value)), ...(isUnmapped && { unmapped: true as const }) };
+      const unmapped = names.length > 0 && isUnmapped(value);
+      if (unmapped) found.unmapped = true;
+      yield { ...skip(unknownFields(value)), ...(unmapped && { unmapped }) };
       continue;
     }
     try {

@@ -107,17 +107,32 @@ export function unknownFields(row: JsonObject): string {
   const names = Object.keys(row);
   if (isMessage(row))
     return 'it is a message of its own; a row is a conversation: {"messages": […]}, also where each line is a list of messages';
+  const pairs = pairsIn(row);
+  if (pairs !== undefined)
+    return `the turns in "${pairs}" are told by their keys: write each as a message, {"role": "user", "content": …}, {"role": "assistant", "content": …}, in "messages"`;
   const suggested = suggestColumns(row);
   return `its fields (${namesText(names.slice(0, 8))}) match no row format (${DATA_FORMATS.slice(1).join(', ')})${suggested ? meantText(suggested) : wrappedText(row)}`;
 }
 
 /** Whether a row is one turn of a conversation, as where each line of a file is a list of turns. */
-export const isMessage = ({ role, content, from, value }: JsonObject): boolean =>
+const isMessage = ({ role, content, from, value }: JsonObject): boolean =>
   (isThere(content) && ['system', 'user', 'assistant', 'tool'].includes(String(roleOf({ role })))) ||
   (isThere(value) && speakerOf(from) !== undefined);
 
+/** The key of a list of turns that are no messages: each says by its keys who says what, as `{"human", "assistant"}`. */
+const pairsIn = (row: JsonObject): string | undefined =>
+  Object.keys(row).find((name) => Array.isArray(row[name]) && isPair((row[name] as unknown[])[0]));
+
+const isPair = (turn: unknown): boolean =>
+  isObject(turn) &&
+  ['user', 'assistant'].every((role) => Object.keys(turn).some((key) => speakerOf(key.toLowerCase()) === role));
+
+/** Whether columns may be chosen for a row whose fields match no format. */
+export const isUnmapped = (row: JsonObject): boolean =>
+  !isMessage(row) && pairsIn(row) === undefined && wrapperOf(row) === undefined;
+
 /** The key of an object that has the rows of the file in a list: of such a file no column can be chosen. */
-export function wrapperOf(row: JsonObject): string | undefined {
+function wrapperOf(row: JsonObject): string | undefined {
   const isRow = (value: unknown): boolean =>
     isObject(value) && !isMessage(value) && (formatOf(value) ?? suggestColumns(value)) !== undefined;
   return Object.keys(row).find((name) => Array.isArray(row[name]) && isRow((row[name] as unknown[])[0]));

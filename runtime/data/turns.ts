@@ -1,9 +1,11 @@
 /** Messages of a row, in the notations of data files. */
 import { isUnlearned, LEARNED, type ChatMessage } from '../contract/generation.js';
+import { isThere } from '../contract/isNone.js';
 import { isObject } from '../contract/isObject.js';
 import { CALLING, speakerOf } from '../contract/speakers.js';
 import { shown } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
+import { namesText } from './columns.js';
 import { InvalidRow } from './invalidRow.js';
 import { parseExact } from './rawRow.js';
 import { answersIn, type RowContent } from './rowContent.js';
@@ -62,6 +64,10 @@ function isPossible(name: string, value: unknown, role: ChatMessage['role']): bo
 function messageOf(message: unknown, number: number): ChatMessage {
   if (!isObject(message)) throw new InvalidRow(`message ${number} is not an object`);
   const role = roleOf({ role: message.role });
+  if (!isThere(role))
+    throw new InvalidRow(
+      `message ${number} has no role (its keys: ${namesText(Object.keys(message).filter((key) => isThere(message[key])))}): write {"role": "user", "content": …} or {"role": "assistant", "content": …}`,
+    );
   if (role !== 'system' && role !== 'user' && role !== 'assistant' && role !== 'tool')
     throw new InvalidRow(
       `message ${number} has the role ${shown(role, 40)}; system, user, assistant and tool are known`,

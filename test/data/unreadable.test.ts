@@ -24,6 +24,7 @@ test('the progress of reading is a share, also of a file that is empty', async (
   assert.ok(shares.length > 0 && shares.every((share) => share >= 0 && share <= 1), shares.join());
 });
 
+const PAIR = { human: 'Hi', assistant: 'Hello' };
 const TURNS = [
   { role: 'user', content: 'a' },
   { role: 'assistant', content: 'b' },
@@ -65,6 +66,25 @@ describe('columns are to be chosen only where a row has some', () => {
       /its fields \("thread"\) match no row format \([\w, ]+\)\.$/,
     ],
     ['chat.jsonl', JSON.stringify({ chat: TURNS }), 'columns', /"columns": \{"messages":"chat"\} may be meant\.$/],
+    // No column can be chosen of a conversation in pairs, and there are no rows in it.
+    [
+      'pairs.jsonl',
+      JSON.stringify({ conversation: [PAIR, PAIR] }),
+      undefined,
+      /^its only row .*: the turns in "conversation" are told by their keys: write each as a message/,
+    ],
+    [
+      'pairs2.jsonl',
+      JSON.stringify({ conversations: [PAIR] }),
+      undefined,
+      /message 1 has no role \(its keys: "human", "assistant"\): write \{"role": "user"/,
+    ],
+    [
+      'pairs3.jsonl',
+      JSON.stringify({ messages: [PAIR] }),
+      undefined,
+      /message 1 has no role \(its keys: "human", "assistant"\)/,
+    ],
     ['own.csv', 'question,answer\na,b\n', 'columns', /match no row format/],
   ];
   for (const [name, content, code, message] of cases)
