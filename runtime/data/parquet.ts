@@ -1,14 +1,18 @@
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
 import type { SchemaTree } from 'hyparquet';
 import { isPreference } from '../contract/mapping.js';
+import { isObject } from '../contract/isObject.js';
+import { sum } from '../contract/sum.js';
 import { HumanError } from '../support/errors.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { requireColumns } from './columns.js';
 import { checkColumns, checkFooter, checkMetadata } from './parquetCheck.js';
 import { checkPages, DECOMPRESSORS, LargeGroup } from './parquetPages.js';
-import type { RawRow } from './rawRow.js';
+import { MAX_ROW_BYTES, tooLong, type RawRow } from './rawRow.js';
 import type { RowOptions } from './rows.js';
 import { FIELDS, formatsOfTable } from './schemas.js';
+
+const NUMBER_BYTES = 4;
 
 /** A row group is in memory at once; larger ones are refused. */
 const MAX_GROUP_BYTES = 2 ** 30;
@@ -24,7 +28,7 @@ export async function* parquetRows(
   options: RowOptions,
   onProgress: (share: number) => void,
 ): AsyncGenerator<RawRow> {
-  const { limit = Infinity } = options;
+  const { limit = Infinity, maxRowBytes = MAX_ROW_BYTES } = options;
   const failed = (error: unknown): unknown =>
     error instanceof HumanError || (error as NodeJS.ErrnoException).syscall
       ? error
@@ -36,7 +40,7 @@ export async function* parquetRows(
   const opened = await open(file, options).catch((error: unknown) => {
     throw failed(error);
   });
-  const { buffer, metadata, tree, names, columns } = opened;
+  const { buffer, metadata, tree, names, columns, counted } = opened;
   let start = 0;
   for (const group of metadata.row_groups) {
     const count = Number(group.num_rows);
@@ -64,8 +68,12 @@ export async function* parquetRows(
       const remedy = 'Write the file with smaller row groups.';
       throw new HumanError(`${error.message}.`, { place, remedy, cause: error });
     });
-    for (const [i, value] of rows.entries())
-      yield { row: start + i, line: start + i + 1, value: plainObject(value), names };
+    for (const [i, given] of rows.entries()) {
+      const place = { row: start + i, line: start + i + 1 };
+      const value = plainObject(given);
+      const bytes = sum(counted.map((name) => bytesOf(value[name])));
+      yield bytes > maxRowBytes ? { ...place, reason: tooLong(maxRowBytes) } : { ...place, value, names };
+    }
     start += count;
     onProgress(start / Math.max(1, Number(metadata.num_rows)));
     if (start >= limit) return;
@@ -81,6 +89,8 @@ async function open(
   tree: SchemaTree;
   names: string[];
   columns: string[];
+  /** Columns that make a row long, whichever others are read, too. */
+  counted: string[];
 }> {
   const buffer = await asyncBufferFromFile(file);
   if (buffer.byteLength < 12) throw new Error('it is too short');
@@ -96,15 +106,23 @@ async function open(
   // What is said of columns that are no answer, or of no format, rests on all of them.
   const isKnown = formatsOfTable(names, options.columns).length > 0 && !isPreference(names);
   const mapped = Object.values(options.columns ?? {});
-  const columns = tree.children.flatMap(({ element }) => {
-    const isRead = FIELDS.has(element.name) || mapped.includes(element.name) || isText(element);
-    return options.allColumns === true || !isKnown || isRead ? element.name : [];
-  });
-  return { buffer, metadata, tree, names, columns };
+  const counted = names.filter((name) => !isKnown || FIELDS.has(name) || mapped.includes(name));
+  const columns = tree.children.flatMap(({ element }) =>
+    options.allColumns === true || counted.includes(element.name) || isText(element) ? element.name : [],
+  );
+  return { buffer, metadata, tree, names, columns, counted };
 }
 
 const isText = ({ type, converted_type: converted, logical_type: logical }: SchemaTree['element']): boolean =>
   type === 'BYTE_ARRAY' && (converted === 'UTF8' || logical?.type === 'STRING');
+
+/** About as many as it has in a file of JSON. */
+function bytesOf(value: unknown): number {
+  if (typeof value === 'string') return Buffer.byteLength(value);
+  if (Array.isArray(value)) return sum(value.map(bytesOf));
+  if (isObject(value)) return sum(Object.entries(value).map(([key, part]) => key.length + bytesOf(part)));
+  return value === undefined ? 0 : NUMBER_BYTES;
+}
 
 function plainObject(row: JsonObject): JsonObject {
   return Object.fromEntries(

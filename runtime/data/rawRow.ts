@@ -39,6 +39,9 @@ export interface RowSource {
   columns?: Columns;
 }
 
+/** A row of a million tokens as text has about 5 MB. */
+export const MAX_ROW_BYTES = 8 * 2 ** 20;
+
 export const NEWLINE = 0x0a;
 export const RETURN = 0x0d;
 

@@ -10,7 +10,7 @@ import { csvRows, type CsvTable } from './csv.js';
 import { jsonArrayRows } from './jsonArray.js';
 import { jsonLineRows } from './jsonl.js';
 import { parquetRows } from './parquet.js';
-import type { RawRow, RowSource } from './rawRow.js';
+import { MAX_ROW_BYTES, type RawRow, type RowSource } from './rawRow.js';
 
 export interface RowOptions extends ColumnOptions {
   /** Only the first rows of the file. */
@@ -27,8 +27,6 @@ export interface RowOptions extends ColumnOptions {
   onTable?: (table: CsvTable) => void;
 }
 
-/** A row of a million tokens as text has about 5 MB. */
-const MAX_ROW_BYTES = 8 * 2 ** 20;
 const ROWS_A_TURN = 500;
 
 /**

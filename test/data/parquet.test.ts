@@ -32,3 +32,11 @@ test('of a row group that is too large it is said that smaller ones are read, no
     remedy: 'Write the file with smaller row groups.',
   });
 });
+
+test('a row of more bytes than are read is damaged, as in other files; columns that are not read do not count', async () => {
+  const rows: unknown[] = [];
+  for (const name of ['context', 'wide'])
+    for await (const row of readRows(join(FIXTURES, `${name}.parquet`), { maxRowBytes: 18, allColumns: true }))
+      rows.push('reason' in row ? row : row.line);
+  assert.deepEqual(rows, [1, { row: 1, line: 2, reason: 'the row is longer than 18 bytes' }, 1, 2]);
+});
