@@ -60,22 +60,19 @@ export async function scanExamples(
   const rows: ScannedRow[] = [];
   let done = 0;
   const onGroup = (count: number): void => onProgress?.((done += count) / examples.length);
+  // Made here: a function that is made beside the rows of a large file would keep them.
+  const textsAt = (at: number) => (): TokenText[] => options.texts(examples.at(at)!);
   for (const piece of pieces(examples, PIECE)) {
     const compared = await ofPiece(piece, options.on, (some) => learner.compare(some, parameters), signal, onGroup);
-    const before = rows.length;
-    piece.forEach(({ row, line, lines, label, hash }, i) =>
+    for (const [i, example] of piece.entries()) {
+      const { row, line, lines, label, hash } = example;
       rows.push({
-        row,
-        line,
-        lines,
-        label,
-        hash,
-        asks: questionsOf(piece[i])[0],
-        // the tokens of a large file are not kept
-        texts: () => options.texts(examples.at(before + i)!),
+        ...{ row, line, lines, label, hash },
+        asks: questionsOf(example)[0],
+        texts: textsAt(rows.length),
         losses: tokenLosses(compared[i]),
-      }),
-    );
+      });
+    }
   }
   return scanResult(rows, options);
 }
