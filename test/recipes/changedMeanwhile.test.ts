@@ -1,15 +1,21 @@
 /** What a run reads is what it names as its dependencies, also where somebody saves a file as it begins. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync, writeFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { runRecipe } from '../../runtime/calls/run.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
 import { openScratch } from '../../runtime/data/scratch.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
 import { ChangedInputs } from '../../runtime/recipes/training/dependencies.js';
 import { loadSource, type Job } from '../../runtime/recipes/training/job.js';
 import type { FinetuneRecipe } from '../../runtime/contract/recipe.js';
 import { sha256 } from '../../runtime/support/files.js';
+import { PLAIN, writeWorkspace } from '../kills/workspace.js';
+import { silent } from '../support/silent.js';
+import { temporary } from '../support/temporary.js';
 
 test('rows that were changed since the run was compared with its checkpoint are not trained on', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'changed-'));
@@ -38,4 +44,23 @@ test('rows that were changed since the run was compared with its checkpoint are 
     assert.deepEqual([error.message, error.place], ['train.jsonl was changed while the run began.', file]);
     return true;
   });
+});
+
+test('a full fine-tuning does not deliver its weights with a tokenizer that was put there while it trained', async (t) => {
+  const root = await temporary(t);
+  await writeWorkspace(root);
+  const file = join(root, 'recipe.json');
+  const recipe = { ...PLAIN, method: 'full', steps: 3, evaluateEvery: 2 };
+  await writeFile(file, JSON.stringify(recipe));
+  const config = join(root, 'model/tokenizer_config.json');
+  const text = await readFile(config, 'utf8');
+  const onEvent = ({ kind }: RunEvent): void => {
+    if (kind === 'step') writeFileSync(config, text.replace(/\}\s*$/, ', "another": true }'));
+  };
+  const failed = { message: "the model's tokenizer_config.json changed while the run was at work.", kind: 'failed' };
+  await assert.rejects(runRecipe(file, { ...silent, onEvent }), failed);
+  assert.ok(!existsSync(join(root, 'out/model')));
+  await writeFile(config, text);
+  await runRecipe(file, { ...silent, resume: true });
+  assert.equal(await readFile(join(root, 'out/model/tokenizer_config.json'), 'utf8'), text);
 });

@@ -70,10 +70,7 @@ export async function dependenciesOf(
   { path, context, modelSha256 }: DependencyOptions,
 ): Promise<Dependencies> {
   const found: Record<string, string> = { arithmetic: String(ARITHMETIC), 'model weights': modelSha256 };
-  const full = recipe.kind === 'finetune' && recipe.method === 'full';
-  for (const name of await companions(context.model.folder))
-    if (!FOR_IMAGES.test(name) && (full || !HANDED_ON.test(name)))
-      found[`model ${name}`] = await hashed(join(context.model.folder, name));
+  Object.assign(found, await filesOf(recipe, context));
 
   const references = referencesOf(recipe);
   for (const { key, written, files } of references) {
@@ -89,6 +86,39 @@ export async function dependenciesOf(
     found['recipe on'] = JSON.stringify({ model, workers, precision, strategy, storage });
   }
   return found;
+}
+
+/** Files of the model beside its weights. */
+async function filesOf(recipe: TrainingRecipe, { model: { folder } }: Pick<Context, 'model'>): Promise<Dependencies> {
+  const full = recipe.kind === 'finetune' && recipe.method === 'full';
+  const names = (await companions(folder)).filter((name) => !FOR_IMAGES.test(name) && (full || !HANDED_ON.test(name)));
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [`model ${name}`, await hashed(join(folder, name))] as const)),
+  );
+}
+
+/**
+ * Before a model takes over config, tokenizer and template of its base.
+ * @throws ChangedInputs where they are not those that it was trained with
+ */
+export async function requireFilesAsBegun({
+  recipe,
+  dependencies,
+  context,
+}: {
+  recipe: TrainingRecipe;
+  dependencies: Dependencies;
+  context: Pick<Context, 'model'>;
+}): Promise<void> {
+  const isFile = ([name]: [string, string]): boolean => name.startsWith('model ') && name !== 'model weights';
+  const before = Object.fromEntries(Object.entries(dependencies).filter(isFile));
+  const changes = changesOf(before, await filesOf(recipe, context), recipe);
+  if (changes === undefined) return;
+  throw new ChangedInputs(`${changes} while the run was at work.`, {
+    place: context.model.path,
+    remedy: 'Put back what changed and resume the run.',
+    kind: 'failed',
+  });
 }
 
 /** A name for all of it: the same where a run would give the same result. */

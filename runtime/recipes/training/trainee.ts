@@ -13,6 +13,7 @@ import { flatTensor } from '../../learner/rows.js';
 import { decaying, parameters as parameterShapes } from '../../models/decoder/spec.js';
 import { openOptimizer, type Optimizer, type OptimizerState } from '../../optim/optimizer.js';
 import { random } from '../../support/random.js';
+import { requireFilesAsBegun } from './dependencies.js';
 import { asStored, baseTensors, saveFullModel } from './fullModel.js';
 import { provenance, trainingState, withBase, type Job, type TrainingState } from './job.js';
 import type { StartAdapter } from './startAdapter.js';
@@ -86,6 +87,7 @@ export function openTrainee(
         const stored = await asStored(model, spec, p, backend);
         const own = Object.fromEntries(names.map((name, i) => [name, stored[i]]));
         const losses = await learner.losses(rows, { ...feeds, ...own });
+        await requireFilesAsBegun(job);
         await saveFullModel(folder.file(RUN_FILES.model), model, spec, stored, backend);
         return losses.map(({ nll }) => nll);
       },
