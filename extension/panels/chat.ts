@@ -1,4 +1,4 @@
-import type { ChatMessage, GenerateParams } from '../../runtime/contract/generation.js';
+import type { ChatMessage } from '../../runtime/contract/generation.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import type { DeviceChoice } from '../../runtime/contract/recipeWords.js';
 import type { ChatAnswer, ChatPageEvent, ChatRound, ChatState } from '../../webview/protocol/chat.js';
@@ -37,7 +37,7 @@ export interface ChatOptions {
   states(model: Model): ModelState[];
   /** A vector that says what it would have explained of an answer. */
   vector(model: Model): Pick<Adapter, 'path' | 'name' | 'precision'> | undefined;
-  generate(params: GenerateParams, listener: Listener): Promise<Requests['generate']['result']>;
+  generate(params: Requests['generate']['params'], listener: Listener): Promise<Requests['generate']['result']>;
   explain(
     params: Requests['explainAnswer']['params'],
     listener: Listener,

@@ -6,7 +6,6 @@ import { openGenerator, type Generator } from '../evaluation/inference/generate.
 import { requireScale } from '../evaluation/inference/states.js';
 import { DEVICES } from '../device/devices.js';
 import type { Context } from '../context/context.js';
-import type { GenerateParams } from '../contract/generation.js';
 import type { Requests } from '../contract/protocol.js';
 import type { Device } from '../contract/recipeWords.js';
 import { modelStamp } from '../models/modelFiles.js';
@@ -54,7 +53,7 @@ const isOpen = (model: string, attachable: boolean): boolean =>
   openGenerators().some((open) => open.model === model && open.attachable === attachable);
 
 export async function generate(
-  { adapters, ...given }: GenerateParams,
+  { adapters, ...given }: Requests['generate']['params'],
   reporter: Reporter,
 ): Promise<Requests['generate']['result']> {
   const params = { ...given, adapters: await local(adapters, reporter) };
@@ -160,7 +159,7 @@ function openAhead(context: Context, model: string): void {
   setTimeout(openStill, AHEAD_MS).unref();
 }
 
-function promptIds({ messages, prompt, ids }: GenerateParams, { tokenizer, spec }: Context): number[] {
+function promptIds({ messages, prompt, ids }: Requests['generate']['params'], { tokenizer, spec }: Context): number[] {
   const given =
     ids ??
     (messages

@@ -1,9 +1,6 @@
 /** What a model is asked to write, and how likely it finds a row. */
 import type * as z from 'zod';
 import type { messageSchema } from './messageSchema.js';
-import type { ModelReference } from './modelInfo.js';
-import type { GenerationOptions } from './recipeJudges.js';
-import type { Computing } from './recipeWords.js';
 
 export interface ScoreRow {
   row: number;
@@ -52,11 +49,3 @@ export function askedText(messages: readonly ChatMessage[]): string | undefined 
 }
 
 const SPEAKERS = { system: 'System', user: 'User', assistant: 'Assistant', tool: 'Tool' } as const;
-
-export interface GenerateParams extends ModelReference, Computing {
-  /** One of the three. */
-  messages?: ChatMessage[];
-  prompt?: string;
-  ids?: number[];
-  options: GenerationOptions & { seed?: number };
-}

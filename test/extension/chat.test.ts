@@ -1,7 +1,6 @@
 /** A chat asks states of a model beside each other: each has its own history, and keeps it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { GenerateParams } from '../../runtime/contract/generation.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import type { Computing, DeviceChoice, Precision } from '../../runtime/contract/recipeWords.js';
 import type { ChatPageEvent } from '../../webview/protocol/chat.js';
@@ -14,6 +13,7 @@ import { chatColumns, stateId, type ModelState } from '../../extension/panels/ch
 import type { Adapter, Model } from '../../extension/workspace/models.js';
 import { adapter as adapterOf } from './support.js';
 
+type GenerateParams = Requests['generate']['params'];
 type Answer = (params: GenerateParams, listener: Listener) => Promise<string>;
 type Explained = Requests['explainAnswer'];
 

@@ -24,7 +24,7 @@ async function replacing(t: TestContext) {
   const store = new RunStore();
   let finish = (_: DoneEvent): void => undefined;
   const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
-    request: (() => new Promise((resolve) => (finish = resolve))) as Engine['request'],
+    request: (() => new Promise<DoneEvent>((resolve) => (finish = resolve))) as Engine['request'],
     dispose: () => undefined,
   });
   const runner = new Runner({ store, engine, assertTrusted: () => undefined });
