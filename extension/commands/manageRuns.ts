@@ -78,7 +78,7 @@ export async function deleteRuns(
   { store, recipes, problems }: Pick<Services, 'store' | 'recipes' | 'problems'>,
   given: CommandArguments['deleteRuns'],
 ): Promise<void> {
-  const runs = wholeRuns(store, await chosen({ store }, given, t('Delete runs'), () => true));
+  const runs = wholeRuns(store, await chosen({ store }, given, t('Move to Trash'), () => true));
   for (const { folder } of runs) await requireIdle(store, folder);
   const isUsed = ({ uses }: Pick<RecipeFacts, 'uses'>): boolean =>
     uses.some((path) => runs.some(({ folder }) => isWithin(path, folder)));
