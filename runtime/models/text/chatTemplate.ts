@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Environment } from '@huggingface/jinja';
 import { HumanError } from '../../support/errors.js';
 import type { ChatMessage } from '../../contract/generation.js';
+import { MORE_TEMPLATES } from '../weights/saveModel.js';
 import { parseTemplate, PythonInterpreter } from './jinja.js';
 import type { Program } from './jinja.js';
 import { isObject } from '../../contract/isObject.js';
@@ -98,9 +99,6 @@ export async function loadChatTemplate(
   const own = chatTemplate(source, place, special);
   return toolUse === undefined ? own : withOther(own, chatTemplate(toolUse.source, toolUse.place ?? place, special));
 }
-
-/** Folder of named templates beside the default one, as transformers writes them. */
-export const MORE_TEMPLATES = 'additional_chat_templates';
 
 /** Two as one, of which the second is for conversations with tools. */
 function withOther(own: ChatTemplate, other: ChatTemplate): ChatTemplate {

@@ -4,13 +4,15 @@ import { ownFile } from '../../support/ownFile.js';
 import { copyDurably } from '../../support/replaceFile.js';
 import { makeFolder } from '../../support/makeFolder.js';
 import { ifThere } from '../../support/ifThere.js';
-import { MORE_TEMPLATES } from '../text/chatTemplate.js';
 import type { ModelFolder } from './modelFolder.js';
 import { f32ToBf16, f32ToF16 } from './halfFloats.js';
 import { bytesOf, readBytes, writeSafetensors, type TensorInfo, type TensorToWrite } from './safetensors.js';
 
 /** How a model for text and images reads images, of which nothing is computed here. */
 export const FOR_IMAGES = /^(video_)?(pre)?processor_config\.json$/;
+
+/** Folder of named templates beside the default one, as transformers writes them. */
+export const MORE_TEMPLATES = 'additional_chat_templates';
 
 /** Files of a model folder that are not weights: config, tokenizer, templates, licence. */
 const COMPANION =
