@@ -81,7 +81,8 @@ const PROMPTS = [
   'frage',
 ];
 const ANSWERS = ['completion', 'answer', 'response', 'output', 'reply', 'assistant', 'bot', 'gpt', 'target', 'antwort'];
-const TURNS = ['dialog', 'dialogue', 'conversation', 'chat', 'turns'];
+/** Columns of conversations. */
+export const TURNS = ['dialog', 'dialogue', 'conversation', 'chat', 'turns'];
 const TEXTS = ['content', 'body', 'document', 'story'];
 const SYSTEMS = ['system_prompt', 'system_message', 'systemprompt', 'systemmessage'];
 /** What is asked about: it stands below the question. */
@@ -127,11 +128,11 @@ function likelyColumns(row: Readonly<Record<string, unknown>>): Columns | undefi
   const about = named(SYSTEMS);
   const system = about !== undefined && !names.includes('system') ? { system: about } : undefined;
   if (answer !== undefined) {
-    if (names.includes('instruction')) return { output: answer, ...system };
+    if (names.includes('instruction')) return isTextual(row[answer]) ? { output: answer, ...system } : undefined;
     const question = names.includes('prompt')
       ? 'prompt'
       : (named(PROMPTS.filter((name) => name !== answer.trim().toLowerCase())) ?? asked);
-    if (question !== undefined && question !== answer) {
+    if (question !== undefined && question !== answer && isAlike(row[question], row[answer])) {
       const input = named(INPUTS.filter((name) => ![question, answer].includes(name)));
       if ([question, input, answer].every((name) => name !== undefined && isTextual(row[name])))
         return { instruction: question, input, output: answer, ...system };
@@ -143,8 +144,12 @@ function likelyColumns(row: Readonly<Record<string, unknown>>): Columns | undefi
   return text === undefined ? undefined : { text };
 }
 
-/** A text, or of a table an empty cell. */
-const isTextual = (value: unknown): boolean => value === undefined || value === null || typeof value === 'string';
+/** What is read as a text, or of a table an empty cell. */
+const isTextual = (value: unknown): boolean => typeof value !== 'object' || value === null;
+
+/** Two texts, or two lists of messages. */
+const isAlike = (asked: unknown, said: unknown): boolean =>
+  [asked, said].every(isTextual) || [asked, said].every(Array.isArray);
 
 /** A list of messages in which a user speaks; not only the answer to a prompt beside it. */
 const isConversation = (value: unknown): boolean =>

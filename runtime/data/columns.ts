@@ -1,5 +1,6 @@
 /** Rows of files whose columns have names of their own, as rows of a known format. */
 import { COLUMN_FIELDS, type ColumnField, type Columns } from '../contract/mapping.js';
+import { isThere } from '../contract/isNone.js';
 import { HumanError } from '../support/errors.js';
 import type { JsonObject } from '../support/jsonFile.js';
 
@@ -75,6 +76,10 @@ export const namesText = (names: readonly string[]): string =>
     .slice(0, 20)
     .map((name) => JSON.stringify(name.slice(0, 40)))
     .join(', ') || 'none';
+
+/** The same of the keys that have a value. */
+export const keysText = (given: JsonObject): string =>
+  namesText(Object.keys(given).filter((key) => isThere(given[key])));
 
 const noColumn = ([field, column]: [string, string], names: readonly string[], key = 'columns'): string =>
   `there is no column ${JSON.stringify(column)} (${key}.${field}); there are ${namesText(names)}`;

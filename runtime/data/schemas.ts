@@ -1,4 +1,4 @@
-import { suggestColumns, type Columns } from '../contract/mapping.js';
+import { suggestColumns, TURNS, type Columns } from '../contract/mapping.js';
 import type { ChatMessage } from '../contract/generation.js';
 import { DATA_FORMATS, type DataFormat } from '../contract/recipeWords.js';
 import { isThere } from '../contract/isNone.js';
@@ -6,7 +6,7 @@ import { isObject } from '../contract/isObject.js';
 import { speakerOf } from '../contract/speakers.js';
 import { shown } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
-import { mapRow, namesText } from './columns.js';
+import { keysText, mapRow, namesText } from './columns.js';
 import { NOT_SUPERVISED } from './conversation.js';
 import { InvalidRow } from './invalidRow.js';
 import type { ReadRow } from './rawRow.js';
@@ -109,7 +109,7 @@ export function unknownFields(row: JsonObject): string {
     return 'it is a message of its own; a row is a conversation: {"messages": […]}, also where each line is a list of messages';
   const pairs = pairsIn(row);
   if (pairs !== undefined)
-    return `the turns in "${pairs}" are told by their keys: write each as a message, {"role": "user", "content": …}, {"role": "assistant", "content": …}, in "messages"`;
+    return `the turns in "${pairs}" have no role (their keys: ${keysText((row[pairs] as JsonObject[])[0])}): write each as a message, {"role": "user", "content": …}, {"role": "assistant", "content": …}, in "messages"`;
   const suggested = suggestColumns(row);
   return `its fields (${namesText(names.slice(0, 8))}) match no row format (${DATA_FORMATS.slice(1).join(', ')})${suggested ? meantText(suggested) : wrappedText(row)}`;
 }
@@ -119,12 +119,14 @@ const isMessage = ({ role, content, from, value }: JsonObject): boolean =>
   (isThere(content) && ['system', 'user', 'assistant', 'tool'].includes(String(roleOf({ role })))) ||
   (isThere(value) && speakerOf(from) !== undefined);
 
-/** The key of a list of turns that are no messages: each says by its keys who says what, as `{"human", "assistant"}`. */
+/** The key of a list of turns that are no messages: their keys say who says what, as in `{"human", "assistant"}`. */
 const pairsIn = (row: JsonObject): string | undefined =>
-  Object.keys(row).find((name) => Array.isArray(row[name]) && isPair((row[name] as unknown[])[0]));
+  Object.keys(row).find((name) => {
+    const [turn] = Array.isArray(row[name]) ? (row[name] as unknown[]) : [];
+    return isObject(turn) && !isMessage(turn) && (TURNS.includes(name.toLowerCase()) || isPair(turn));
+  });
 
-const isPair = (turn: unknown): boolean =>
-  isObject(turn) &&
+const isPair = (turn: JsonObject): boolean =>
   ['user', 'assistant'].every((role) => Object.keys(turn).some((key) => speakerOf(key.toLowerCase()) === role));
 
 /** Whether columns may be chosen for a row whose fields match no format. */

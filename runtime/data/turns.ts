@@ -5,7 +5,7 @@ import { isObject } from '../contract/isObject.js';
 import { CALLING, speakerOf } from '../contract/speakers.js';
 import { shown } from '../support/jsonFile.js';
 import type { JsonObject } from '../support/jsonFile.js';
-import { namesText } from './columns.js';
+import { keysText } from './columns.js';
 import { InvalidRow } from './invalidRow.js';
 import { parseExact } from './rawRow.js';
 import { answersIn, type RowContent } from './rowContent.js';
@@ -23,6 +23,8 @@ export function shareGpt(turns: unknown): Turns {
   const messages = turns.map((turn: unknown, i): unknown => {
     if (!isObject(turn) || turn.role !== undefined) return turn;
     const { from, value, ...rest } = turn;
+    if (value === undefined && isThere(from) && Object.keys(rest).length > 0 && callsIn(turn, i + 1) === undefined)
+      throw new InvalidRow(`message ${i + 1} has no "value" (its keys: ${keysText(turn)})`);
     if (from === CALLING && typeof value === 'string')
       return { ...rest, role: 'assistant', tool_calls: callsOfText(value, i + 1) };
     return { ...rest, role: roleOf(turn), content: value };
@@ -61,13 +63,13 @@ function isPossible(name: string, value: unknown, role: ChatMessage['role']): bo
   return value === false || value === 0 || (role === 'assistant' && (value === true || value === 1));
 }
 
+const AS_MESSAGES = 'write {"role": "user", "content": …} or {"role": "assistant", "content": …}';
+
 function messageOf(message: unknown, number: number): ChatMessage {
-  if (!isObject(message)) throw new InvalidRow(`message ${number} is not an object`);
+  if (!isObject(message)) throw new InvalidRow(`message ${number} is not an object: ${AS_MESSAGES}`);
   const role = roleOf({ role: message.role });
   if (!isThere(role))
-    throw new InvalidRow(
-      `message ${number} has no role (its keys: ${namesText(Object.keys(message).filter((key) => isThere(message[key])))}): write {"role": "user", "content": …} or {"role": "assistant", "content": …}`,
-    );
+    throw new InvalidRow(`message ${number} has no role (its keys: ${keysText(message)}): ${AS_MESSAGES}`);
   if (role !== 'system' && role !== 'user' && role !== 'assistant' && role !== 'tool')
     throw new InvalidRow(
       `message ${number} has the role ${shown(role, 40)}; system, user, assistant and tool are known`,
@@ -111,5 +113,7 @@ function contentOf(content: unknown, number: number): string {
   const parts = Array.isArray(content) ? (content as unknown[]) : [];
   const texts = parts.map((part) => (isObject(part) && part.type === 'text' ? part.text : undefined));
   if (texts.length > 0 && texts.every((text) => typeof text === 'string')) return texts.join('');
-  throw new InvalidRow(`the content of message ${number} is not text`);
+  throw new InvalidRow(
+    content === undefined ? `message ${number} has no "content"` : `the content of message ${number} is not text`,
+  );
 }

@@ -174,6 +174,18 @@ test('usual names are proposed, what is known already is not', () => {
       { prompt: 'Frage', completion: 'so nicht' },
     ],
     [{ id: '', Frage: '', 'so nicht': '' }, undefined],
+    // What is no text is no answer.
+    [{ question: '', answers: { text: [''] } }, undefined],
+    [{ source: '', conversation: [{ input: '', output: '' }] }, undefined],
+    [{ instruction: '', answer: [''] }, undefined],
+    [
+      { question: '', context: '', answer: '' },
+      { instruction: 'question', input: 'context', output: 'answer' },
+    ],
+    [
+      { system_prompt: '', question: '', response: '' },
+      { prompt: 'question', completion: 'response', system: 'system_prompt' },
+    ],
     [{ prompt: '', label: '' }, undefined],
     [{ prompt: '', completion: '' }, undefined],
     [{ instruction: '', output: '' }, undefined],

@@ -71,7 +71,7 @@ describe('columns are to be chosen only where a row has some', () => {
       'pairs.jsonl',
       JSON.stringify({ conversation: [PAIR, PAIR] }),
       undefined,
-      /^its only row .*: the turns in "conversation" are told by their keys: write each as a message/,
+      /^its only row .*: the turns in "conversation" have no role \(their keys: "human", "assistant"\): write each as a message/,
     ],
     [
       'pairs2.jsonl',
@@ -84,6 +84,30 @@ describe('columns are to be chosen only where a row has some', () => {
       JSON.stringify({ messages: [PAIR] }),
       undefined,
       /message 1 has no role \(its keys: "human", "assistant"\)/,
+    ],
+    [
+      'pairs4.jsonl',
+      JSON.stringify({ source: 'a', conversation: [{ input: 'Hi', output: 'Hello' }] }),
+      undefined,
+      /the turns in "conversation" have no role \(their keys: "input", "output"\): write/,
+    ],
+    [
+      'texts.jsonl',
+      JSON.stringify({ conversations: ['Hi', 'Hello'] }),
+      undefined,
+      /message 1 is not an object: write \{"role": "user"/,
+    ],
+    [
+      'values.jsonl',
+      JSON.stringify({ messages: [{ role: 'user', value: 'Hi' }] }),
+      undefined,
+      /message 1 has no "content"/,
+    ],
+    [
+      'contents.jsonl',
+      JSON.stringify({ conversations: [{ from: 'human', content: 'Hi' }] }),
+      undefined,
+      /message 1 has no "value" \(its keys: "from", "content"\)/,
     ],
     ['own.csv', 'question,answer\na,b\n', 'columns', /match no row format/],
   ];
