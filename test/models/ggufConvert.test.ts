@@ -282,6 +282,8 @@ test('a scaling of rope without a type is linear, as in llama.cpp', async () => 
   assert.deepEqual(await scaling({ 'scaling.factor': 2, scale_linear: 4 }), linear(2));
   assert.equal(await scaling({ 'scaling.type': 'none', 'scaling.factor': 4 }), null);
   for (const factor of [0, 1]) assert.equal(await scaling({ 'scaling.factor': factor }), null);
+  const yarn = await scaling({ 'scaling.type': 'yarn', 'scaling.factor': 1, 'scaling.yarn_attn_factor': 1.5 });
+  assert.equal((yarn as { attention_factor?: number }).attention_factor, 1.5);
   assert.equal(await scaling({}), null);
   // Apertus scales in its own way where config.json says nothing
   const rope = async (changes: Record<string, GgufValue>) =>

@@ -72,10 +72,10 @@ function ropeScaling(m: Metadata, g: GgufSource, arch: string, s: Sizes, theta: 
       m.reject(`${key}.type`, `${shown(type)} together with rope_freqs.weight cannot be expressed in config.json`);
     return llama3Scaling(m, freqs, s, theta, original);
   }
-  if (type === 'none' || factor === 1) return null;
+  if (type === 'none' || (factor === 1 && type !== 'yarn')) return null;
   if (type === 'linear') return { rope_type: 'linear', type: 'linear', factor };
   if (type === 'yarn') {
-    if (original === 0) m.reject(`${key}.original_context_length`, 'it is missing');
+    if (original === 0 && factor !== 1) m.reject(`${key}.original_context_length`, 'it is missing');
     for (const name of ['yarn_ext_factor', 'attn_factor']) {
       if (m.has(`${key}.${name}`) && m.decimal(`${key}.${name}`) !== 1)
         m.reject(`${key}.${name}`, 'only 1 is supported');
@@ -88,7 +88,7 @@ function ropeScaling(m: Metadata, g: GgufSource, arch: string, s: Sizes, theta: 
       rope_type: 'yarn',
       type: 'yarn',
       factor,
-      original_max_position_embeddings: original,
+      original_max_position_embeddings: original || s.context,
       beta_fast: m.decimal(`${key}.yarn_beta_fast`, 32),
       beta_slow: m.decimal(`${key}.yarn_beta_slow`, 1),
       ...(attention === 1 || Math.abs(attention / usual - 1) < 1e-6 ? {} : { attention_factor: attention }),
