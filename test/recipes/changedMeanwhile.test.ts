@@ -1,7 +1,7 @@
 /** What a run reads is what it names as its dependencies, also where somebody saves a file as it begins. */
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -63,4 +63,22 @@ test('a full fine-tuning does not deliver its weights with a tokenizer that was 
   await writeFile(config, text);
   await runRecipe(file, { ...silent, resume: true });
   assert.equal(await readFile(join(root, 'out/model/tokenizer_config.json'), 'utf8'), text);
+});
+
+test('an evaluation of a model of its own ends where that is replaced meanwhile', async (t) => {
+  const root = await temporary(t);
+  await writeWorkspace(root);
+  await cp(join(root, 'model'), join(root, 'other'), { recursive: true });
+  const file = join(root, 'recipe.json');
+  const states = [{ name: 'base' }, { name: 'other', model: 'other' }];
+  const { model, evaluate, generation } = PLAIN;
+  await writeFile(file, JSON.stringify({ kind: 'evaluate', model, states, evaluate, generation, output: 'out' }));
+  const weights = join(root, 'other/model.safetensors');
+  const bytes = await readFile(weights);
+  const onEvent = (event: RunEvent): void => {
+    if (event.kind === 'sample' && event.state === 'other') writeFileSync(weights, bytes);
+  };
+  const changed = { message: /^the model's file was changed while it was in use/, place: weights };
+  await assert.rejects(runRecipe(file, { ...silent, onEvent }), changed);
+  await runRecipe(file, silent);
 });

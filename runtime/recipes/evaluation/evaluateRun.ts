@@ -69,6 +69,7 @@ export async function evaluateRun(job: Job<EvaluateRecipe>): Promise<Ending> {
             judges,
           })),
         );
+        await context.intact();
       } finally {
         await here?.dispose();
       }
