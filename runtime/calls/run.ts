@@ -28,6 +28,7 @@ import {
   digestOf,
   machineOf,
   requireAsBegun,
+  requireAsRead,
   requireSame,
   type Dependencies,
 } from '../recipes/training/dependencies.js';
@@ -94,7 +95,9 @@ async function opened({ recipe, file }: Given, { started, progress, path, plan }
   const [modelSha256] = hashes;
   const copiesSha256 = await sha256Copies(context.model);
   const kind = KINDS[recipe.kind];
-  const dependencies = isTraining(recipe) ? await dependenciesOf(recipe, { path, context, modelSha256 }) : {};
+  const found = async (): Promise<Dependencies> =>
+    isTraining(recipe) ? dependenciesOf(recipe, { path, context, modelSha256 }) : {};
+  const dependencies = await found();
   if (depends && isTraining(recipe)) requireAsBegun(depends, dependencies, recipe);
   const first: Manifest = {
     version: 1,
@@ -118,13 +121,16 @@ async function opened({ recipe, file }: Given, { started, progress, path, plan }
   };
   const baseUnchanged = async (): Promise<boolean> =>
     hashes.includes(await sha256Weights(context.model)) && (await sha256Copies(context.model)) === copiesSha256;
-  return { context, modelSha256, dependencies, first, baseUnchanged };
+  const asRead = async (): Promise<void> => {
+    if (isTraining(recipe)) requireAsRead(dependencies, await found(), recipe);
+  };
+  return { context, modelSha256, dependencies, first, baseUnchanged, asRead };
 }
 
 /** What the recipe's own work is given. */
 const jobOf = (
   { recipe }: Given,
-  { path, progress, estimate, context, modelSha256, dependencies, first }: Planned & Opened,
+  { path, progress, estimate, context, modelSha256, dependencies, first, asRead }: Planned & Opened,
   { signal, watch, askEditor, shared }: RunOptions,
   own: Pick<Job<RunRecipe>, 'cluster' | 'emit' | 'folder' | 'seconds' | 'secrets'>,
 ): Job<RunRecipe> => ({
@@ -144,7 +150,10 @@ const jobOf = (
   // By the base, and by the model that is delivered.
   evaluations: shared?.evaluations ?? 2,
   recompute: isTraining(recipe) && (recomputes(recipe) ?? estimate?.recompute === true),
-  begin: own.folder.begin,
+  async begin() {
+    await asRead();
+    await own.folder.begin();
+  },
   progress,
 });
 

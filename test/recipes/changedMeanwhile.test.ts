@@ -13,7 +13,7 @@ import { ChangedInputs } from '../../runtime/recipes/training/dependencies.js';
 import { loadSource, type Job } from '../../runtime/recipes/training/job.js';
 import type { FinetuneRecipe } from '../../runtime/contract/recipe.js';
 import { sha256 } from '../../runtime/support/files.js';
-import { PLAIN, writeWorkspace } from '../kills/workspace.js';
+import { PLAIN, RECIPES, VECTOR, writeWorkspace } from '../kills/workspace.js';
 import { silent } from '../support/silent.js';
 import { temporary } from '../support/temporary.js';
 
@@ -81,4 +81,28 @@ test('an evaluation of a model of its own ends where that is replaced meanwhile'
   const changed = { message: /^the model's file was changed while it was in use/, place: weights };
   await assert.rejects(runRecipe(file, { ...silent, onEvent }), changed);
   await runRecipe(file, silent);
+});
+
+test('a run whose vector is trained anew while it begins says so, and makes nothing', async (t) => {
+  const root = await temporary(t);
+  await writeWorkspace(root);
+  const file = join(root, 'recipe.json');
+  const write = (recipe: object): Promise<void> => writeFile(file, JSON.stringify(recipe));
+  for (const output of ['vector', 'other']) {
+    await write({ ...VECTOR, output, seed: output.length });
+    await runRecipe(file, silent);
+  }
+  await write(RECIPES['lora, every 2']!);
+  for (const name of ['adapter/adapter_model.safetensors', 'prompts.jsonl']) {
+    const vector = join(root, 'vector', name);
+    const was = await readFile(vector);
+    const other = Buffer.concat([await readFile(join(root, 'other', name)), Buffer.from(name === 'prompts.jsonl' ? '\n' : '')]); // oxfmt-ignore
+    const onEvent = (event: RunEvent): void => {
+      if (event.kind === 'state' && event.message?.startsWith('expected')) writeFileSync(vector, other);
+    };
+    const message = `the vector vector (${name}) changed while the run began.`;
+    await assert.rejects(runRecipe(file, { ...silent, onEvent }), { message });
+    assert.ok(!existsSync(join(root, 'out')));
+    await writeFile(vector, was);
+  }
 });

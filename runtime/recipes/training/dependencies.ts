@@ -182,6 +182,20 @@ export function requireAsBegun(before: Dependencies, now: Dependencies, recipe: 
   });
 }
 
+/**
+ * When all inputs were read, before anything is made of them.
+ * @param now the same of the files as they are by then
+ * @throws ChangedInputs where one is not what the run is known to depend on
+ */
+export function requireAsRead(before: Dependencies, now: Dependencies, recipe: TrainingRecipe): void {
+  const changes = changesOf(before, now, recipe);
+  if (changes === undefined) return;
+  throw new ChangedInputs(`${changes} while the run began.`, {
+    remedy: 'Start the run again; to resume it, put back what changed.',
+    kind: 'failed',
+  });
+}
+
 /** @throws ChangedInputs where a file was changed between the look at what the run depends on and its reading */
 export function requireAsHashed(
   dependencies: Dependencies,
