@@ -1,5 +1,6 @@
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
+import { basename } from 'node:path';
 import { afterEach, describe, test } from 'node:test';
 import type { AskModel } from '../../extension/engine/editorModels.js';
 import { fake, LanguageModelError, lm } from './fake/vscode.js';
@@ -170,7 +171,7 @@ test('a point that was judged again takes the place of what was said of it', () 
   point('b', 'held');
   point('a', 'lost', true);
   assert.deepEqual(
-    run.points.map(({ folder, verdict }) => [folder, verdict]),
+    run.points.map(({ folder, verdict }) => [basename(folder), verdict]),
     [['a', 'lost'], ['b', 'held']], // oxfmt-ignore
   );
 });
