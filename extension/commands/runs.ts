@@ -296,7 +296,8 @@ function activeRecipe(): string | undefined {
 async function chooseRecipe({ recipes }: Pick<Services, 'recipes'>): Promise<string> {
   const list = recipes.list();
   if (list.length === 0) {
-    throw inputError(t('there is no recipe in this workspace.'), { remedy: t('Train a security vector to make one.') });
+    const remedy = t('Train a security vector to make one.');
+    throw inputError(t('there is no recipe in this workspace.'), { remedy, code: 'vector' });
   }
   const choices = list.map((recipe) => ({
     label: vscode.workspace.asRelativePath(recipe.file),

@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { saveOpen } from '../host/documents.js';
-import { errorData, inputError } from '../host/errors.js';
+import { errorData, noVector } from '../host/errors.js';
 import { adapterName } from '../../runtime/contract/adapterName.js';
 import { errorText } from '../../runtime/contract/errors.js';
 import type { ScanRow } from '../../runtime/contract/scan.js';
@@ -82,18 +82,13 @@ export async function clearScan(
 function requireVector(services: Known & Pick<Services, 'models' | 'store'>): void {
   if (withVectors(services).length > 0) return;
   const [model] = services.models.list();
-  throw model ? noVector(model) : noModels();
+  throw model ? noVector(model.name) : noModels();
 }
-
-const noVector = ({ name }: Model): Error =>
-  inputError(t('{0} has no security vector yet.', name), {
-    remedy: t('Train one on examples of what you want to find.'),
-  });
 
 async function chooseVector(services: Parameters<typeof vectorsFor>[0], model: Model, title: string): Promise<string> {
   const vectors = vectorsFor(services, model);
   const [first] = vectors;
-  if (!first) throw noVector(model);
+  if (!first) throw noVector(model.name);
   if (vectors.length === 1) return first.path;
   const choices = vectors.map((v) => ({
     label: v.name,

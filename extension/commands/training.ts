@@ -7,7 +7,7 @@ import type { CommandArguments } from '../host/commandArguments.js';
 import { COMMANDS } from '../host/contributions.js';
 import { reviewText } from '../data/reviews.js';
 import { reviewedRows } from '../data/reviewedRows.js';
-import { errorData, inputError } from '../host/errors.js';
+import { errorData, noVector } from '../host/errors.js';
 import { expectation } from '../runs/estimates.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 import type { Services } from '../services/services.js';
@@ -199,9 +199,7 @@ async function askVector(
 ): Promise<string> {
   const vectors = vectorsFor(services, model);
   if (chosen !== undefined && vectors.some((v) => v.path === chosen)) return chosen;
-  if (vectors.length === 0) {
-    throw inputError(t('{0} has no security vector yet.', model.name), { remedy: t('Train one first.') });
-  }
+  if (vectors.length === 0) throw noVector(model.name);
   const choices = vectors.map((v) => ({
     label: v.name,
     description: vscode.workspace.asRelativePath(v.path),

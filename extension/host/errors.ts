@@ -18,6 +18,8 @@ export const noFolder = (): HostError =>
   inputError(t('no folder is open.'), { remedy: t('Open a folder first.'), code: 'folder' });
 export const noModel = (): HostError =>
   inputError(t('there is no model in this workspace.'), { remedy: t('Add one in the Models view.'), code: 'model' });
+export const noVector = (model: string): HostError =>
+  inputError(t('{0} has no security vector yet.', model), { remedy: t('Train one first.'), code: 'vector' });
 
 /** The person stopped it: nothing to report. */
 export class Cancelled extends Error {

@@ -73,6 +73,11 @@ async function buttonsFor(data: ErrorData, log: vscode.LogOutputChannel, tryAgai
     buttons.push({ title: t('Open a folder'), run: () => vscode.commands.executeCommand('vscode.openFolder') });
   if (data.code === 'model')
     buttons.push({ title: t('Add a model'), run: () => vscode.commands.executeCommand(COMMANDS.addModel) });
+  if (data.code === 'vector')
+    buttons.push({
+      title: t('Train a security vector'),
+      run: () => vscode.commands.executeCommand(COMMANDS.trainVector),
+    });
   if (data.kind !== 'input') buttons.push({ title: t('Show log'), run: () => log.show() });
   if (data.code === 'crashed') buttons.push({ title: t('Try again'), run: tryAgain });
   return buttons;

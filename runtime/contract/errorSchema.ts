@@ -17,7 +17,19 @@ export const errorSchema = record({
    * has a value that it cannot have. folder, model = the window has none.
    */
   code: known(
-    z.enum(['exists', 'crashed', 'columns', 'secret', 'away', 'token', 'restart', 'setting', 'folder', 'model']),
+    z.enum([
+      'exists',
+      'crashed',
+      'columns',
+      'secret',
+      'away',
+      'token',
+      'restart',
+      'setting',
+      'folder',
+      'model',
+      'vector',
+    ]),
   ),
   stack: text.optional(),
 });

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type * as vscode from 'vscode';
 import type { ErrorData } from '../../runtime/contract/errors.js';
-import { Cancelled, HostError, inputError, noFolder, noModel } from '../../extension/host/errors.js';
+import { Cancelled, HostError, inputError, noFolder, noModel, noVector } from '../../extension/host/errors.js';
 import { commands, fake } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 
@@ -72,18 +72,18 @@ test('a file is offered to be opened where it is there, and a setting in the set
   assert.deepEqual(called, ['workbench.action.openSettings', undefined]);
 });
 
-test('where there is no folder or no model, the message opens or adds one', async (t) => {
+test('where there is no folder, model or vector, the message opens, adds or trains one', async (t) => {
   const called: string[] = [];
   const before = commands.executeCommand;
   commands.executeCommand = async (name) => void called.push(name);
   t.after(() => (commands.executeCommand = before));
   fake.choose = ([first]) => first;
   const notices = createNotices(log, () => undefined);
-  for (const none of [noFolder(), noModel()]) {
+  for (const none of [noFolder(), noModel(), noVector('tiny')]) {
     notices.error(none);
     await sleep(10);
   }
-  assert.deepEqual(called, ['vscode.openFolder', 'securityVectors.addModel']);
+  assert.deepEqual(called, ['vscode.openFolder', 'securityVectors.addModel', 'securityVectors.trainVector']);
 });
 
 test('an engine that was given up can be tried again, whatever the remedy is', async () => {
