@@ -58,6 +58,7 @@ test('a sweep that the engine refuses to begin is what it was, with its points',
     recipe: raw,
     events: [point(1), point(2)],
   });
+  for (const seed of [1, 2]) await runFolder(root, `seeds/points/seed-${seed}`, {});
   const store = new RunStore();
   const before = (await store.read(folder))!;
   assert.deepEqual([before.progress.state, before.points.length], ['finished', 2]);
