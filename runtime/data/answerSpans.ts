@@ -105,6 +105,24 @@ function changed(others: readonly string[], text: string): { start: number; stop
 }
 
 /**
+ * Tokens between a prompt that does not say that an answer follows, and the answer: some templates write whose it is
+ * there, and a generation prompt only behind other messages.
+ * @param others the texts with two other answers in its place
+ */
+export function headLength(
+  prompt: Written,
+  whole: Written,
+  others: () => string[] | undefined,
+  tokenizer: Tokenizer,
+): number {
+  const texts = others();
+  const start = texts ? changed(texts, whole.text).start : 0;
+  if (whole.text.slice(prompt.text.length, start).trim() === '') return 0;
+  const before = idsBefore(start, whole, tokenizer);
+  return before ? Math.max(0, before.length - prompt.ids.length) : 0;
+}
+
+/**
  * Index behind the end token of an answer that begins at `from`, the first one if only white space and special tokens
  * follow it; undefined where it has none at its end.
  */

@@ -3,6 +3,7 @@ import {
   changedBy,
   commonLength,
   endOf,
+  headLength,
   idsBefore,
   innerEndOf,
   INSEPARABLE,
@@ -137,7 +138,9 @@ export function superviseConversation(
     };
     if (!whole.text.includes(message.content.trim()) && others().every((text) => text === whole.text))
       throw new UnfitRow('the chat template does not write the answer');
-    const from = prompt.ids.length;
+    const isAsked = i > 0 || prompt.text !== (unless(HumanError, () => text([])) ?? '');
+    const from =
+      prompt.ids.length + (isAsked ? 0 : headLength(prompt, whole, () => unless(UnfitRow, others), tokenizer));
     let span: Span;
     if (!before || !startsWith(whole.ids, prompt.ids)) {
       const again = message.tool_calls && i < last ? unless(UnfitRow, () => calledAgain(i)) : undefined;

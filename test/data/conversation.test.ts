@@ -359,4 +359,9 @@ test('an answer that opens a conversation is learned, where the template cannot 
     assert.match(greeting!, /^Hello!<\|im_end\|>/, name);
     assert.match(answer!, /so\.<\|im_end\|>/, name);
   }
+  // Zephyr's and Granite's: the generation prompt is written behind the last message only.
+  const last = `{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>
+{%- if loop.last and add_generation_prompt %}<|im_start|>assistant\n{% endif %}{% endfor %}`;
+  const { ids, labels } = superviseConversation(messages, smollm, chatTemplate(last, 'last', special));
+  assert.deepEqual(answers(ids, labels, smollm), ['Hello!<|im_end|>', 'so.<|im_end|>']);
 });
