@@ -42,8 +42,11 @@ export function chat(given: unknown, field: string): Turns {
 
 /** Says why a value is no list: a cell of a table is text where it is not JSON. */
 export function noList(value: unknown, name: string): string {
+  if (isObject(value) && Object.values(value).some(Array.isArray))
+    return `"${name}" is an object with lists (${keysText(value)}), not a list of objects`;
   try {
-    if (typeof value === 'string') parseExact(value);
+    if (typeof value === 'string' && Array.isArray(parseExact(value)))
+      return `"${name}" is the text of a list: write the list itself`;
   } catch (error) {
     return `"${name}" is not JSON: ${(error as Error).message}`;
   }

@@ -42,7 +42,7 @@ test('what would change a conversation and is not read refuses the row', () => {
     [{ messages: MESSAGES, chat_template_kwargs: { enable_thinking: false } }, /the row has "chat_template_kwargs"/],
     [{ messages: MESSAGES, chat_template_kwargs: '{"enable_thinking": false}' }, /the row has "chat_template_kwargs"/],
     [{ messages: [{ role: 'system', content: 'a' }, ...MESSAGES], system: 'b' }, /and a system message/],
-    [{ messages: '[]' }, /"messages" is not a list/],
+    [{ messages: '[]' }, /"messages" is the text of a list: write the list itself/],
   ];
   for (const [row, reason] of rows) refused(row, 'messages', reason);
   refused({ instruction: 'Hi', output: 'Hello', history: [['a', 'b']] }, 'alpaca', /"history"/);

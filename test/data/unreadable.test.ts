@@ -109,6 +109,18 @@ describe('columns are to be chosen only where a row has some', () => {
       undefined,
       /message 1 has no "value" \(its keys: "from", "content"\)/,
     ],
+    [
+      'lists2.jsonl',
+      JSON.stringify({ conversations: { from: ['human'], value: ['Hi'] } }),
+      undefined,
+      /"conversations" is an object with lists \("from", "value"\), not a list of objects/,
+    ],
+    [
+      'text.jsonl',
+      JSON.stringify({ messages: JSON.stringify(TURNS) }),
+      undefined,
+      /"messages" is the text of a list: write the list itself/,
+    ],
     ['own.csv', 'question,answer\na,b\n', 'columns', /match no row format/],
   ];
   for (const [name, content, code, message] of cases)
