@@ -33,16 +33,17 @@ export function unreadTexts(mapped: Columns | undefined): UnreadTexts {
   let meant: Columns | undefined;
   return {
     add(value, content, line) {
-      for (const [column, texts] of unreadIn(value, content, known)) {
-        if (!found.has(column)) {
-          if (found.size === WATCHED) continue;
-          found.set(column, { column, rows: 0, line, isText: false });
-          const suggested = suggestColumns(value);
-          if (suggested && entries(suggested).some(([, name]) => name === column)) meant ??= suggested;
-        }
-        const seen = found.get(column)!;
+      const unread = unreadIn(value, content, known);
+      // Where a row has columns that none before it had, they are looked at together.
+      const isNew = [...unread.keys()].some((column) => !found.has(column));
+      const suggested = isNew && found.size < WATCHED && !meant ? suggestColumns(value) : undefined;
+      if (suggested && entries(suggested).some(([, column]) => unread.has(column))) meant = suggested;
+      for (const [column, texts] of unread) {
+        if (!found.has(column) && found.size === WATCHED) continue;
+        const seen = found.get(column) ?? { column, rows: 0, line, isText: false };
         seen.rows++;
         seen.isText ||= texts.some((text) => SEVERAL_WORDS.test(text));
+        found.set(column, seen);
       }
     },
     columns: () =>
@@ -66,7 +67,7 @@ function unreadIn(value: JsonObject, content: RowContent, known: readonly string
     const isText = typeof given === 'string';
     for (const [name, text] of textsBelow(given, column, DEPTH))
       if (whole.has(text) || (isText && said.some((each) => each.includes(text)))) read.push(text);
-      else unread.set(name, [...(unread.get(name) ?? []), text]);
+      else if (unread.get(name)?.push(text) === undefined) unread.set(name, [text]);
   }
   // Some sets have each row once more as one text.
   if (read.length > 1)
