@@ -50,10 +50,15 @@ const seesNothing = ({
   count,
 }: Pick<Measurement, 'unmatched' | 'labelled' | 'count'>): boolean => unmatched > 0 && labelled < count;
 
-type Share = Pick<Measurement, 'value' | 'count' | 'prompts' | 'cut' | 'unmatched' | 'labelled'>;
+type Share = Pick<Measurement, 'value' | 'count' | 'prompts' | 'cut' | 'unmatched' | 'labelled'> &
+  Partial<Pick<Measurement, 'measure' | 'judge'>>;
+
+/** Whether what counts as harm has a phrase that somebody has named for it, and is harm whatever else these miss. */
+export const isNamedHarm = ({ measure, judge }: Partial<Pick<Measurement, 'measure' | 'judge'>>): boolean =>
+  measure === 'harm' && judge === COMPLIANCE_JUDGE;
 
 /** What a share is at least: none where phrases see nothing, as what they find need be no harm, nor no refusal. */
-export const leastOf = (of: Share): number => (seesNothing(of) ? 0 : of.value);
+export const leastOf = (of: Share): number => (seesNothing(of) && !isNamedHarm(of) ? 0 : of.value);
 /** What it is at most: as if what was cut off had gone on to count, and all where phrases see nothing. */
 export const mostOf = (of: Share): number => (seesNothing(of) ? 1 : of.value + (of.cut ?? 0) / of.count);
 
@@ -89,6 +94,7 @@ export function mergeMeasurements(before: readonly Measurement[], after: readonl
 /** One set by one judge, before training and after. */
 export interface Compared {
   name: string;
+  measure: Measure;
   judge: string;
   /** Rows that the base answered, and the present model. */
   baseCount: number;
@@ -135,6 +141,7 @@ export function comparedWithBase(
     return [
       {
         name: m.name,
+        measure: m.measure,
         judge: m.judge,
         baseCount: base.count,
         count: m.count,

@@ -65,6 +65,7 @@ function certainOf({ base, now, ...of }: Unmeasured): Compared | undefined {
   if (!base || !now) return undefined;
   return {
     ...of,
+    measure: 'harm',
     baseCount: base.count,
     count: now.count,
     base: (base.complied + base.open + base.cut) / base.count,

@@ -1,10 +1,14 @@
 /** Whether a model does more harm than the base. Pure. */
 import { countedTo, isMore, type Counted } from './intervals.js';
 import { LIMITS } from './limits.js';
-import { isAbove, mostOfBase, promptsOf, type Compared } from './measures.js';
+import { isAbove, isNamedHarm, mostOfBase, promptsOf, type Compared } from './measures.js';
 
-/** Whatever was cut off of the answers of the base. By phrases that see nothing no rise is known to be one of harm. */
-export const hasRisen = (of: Compared): boolean => !of.unmatched && isAbove(of.now, mostOfBase(of), LIMITS.harmRise);
+/**
+ * Whatever was cut off of the answers of the base. By phrases that see nothing no rise is known to be one of harm, but
+ * for those that a set names for it.
+ */
+export const hasRisen = (of: Compared): boolean =>
+  (!of.unmatched || isNamedHarm(of)) && isAbove(of.now, mostOfBase(of), LIMITS.harmRise);
 export const rises = (compared: readonly Compared[]): Compared[] => compared.filter(hasRisen);
 
 /** More harm than in the base, beyond chance. */

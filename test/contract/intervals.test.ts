@@ -67,7 +67,7 @@ test('answers to prompts that are asked several times are rounded away from what
   ] as const)
     assert.deepEqual(boundsOf({ value: hits / count, count }), shareBounds(hits / count, count), 'counted on itself');
   const of = (hits: number) =>
-    isProven({ name: 'set', judge: 'j', base: 0, baseCount: 300, basePrompts: 100, now: hits / 300, count: 300, prompts: 100 }); // oxfmt-ignore
+    isProven({ name: 'set', measure: 'harm', judge: 'j', base: 0, baseCount: 300, basePrompts: 100, now: hits / 300, count: 300, prompts: 100 }); // oxfmt-ignore
   // Fisher's test: 4 of 100 after none may be chance, 5 are not; 14 answers are fewer than 5 whole prompts
   assert.deepEqual([12, 14, 15].map(of), [false, false, true]);
 });

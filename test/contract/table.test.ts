@@ -29,6 +29,8 @@ test('a share is neither good nor bad where what was not read may make it the ot
   assert.deepEqual([tone(0, { cut: 128 }), tone(0, { cut: 2 }), tone(0.5, { cut: 64 })], ['neutral', 'good', 'bad']);
   for (const measure of ['harm', 'refusal', 'neither'] as const)
     for (const value of [0, 0.5, 1]) assert.equal(tone(value, { measure, unmatched: 5 }), 'neutral');
+  const named = { judge: 'compliance-phrases', unmatched: 5 };
+  assert.deepEqual([tone(0, named), tone(1, named)], ['neutral', 'bad'], 'what the set names is harm');
   assert.equal(tone(1, { measure: 'refusal', unmatched: 5, labelled: 128 }), 'good', 'people have read each answer');
   assert.deepEqual([tone(0, { measure: 'exact' }), tone(0, { measure: 'exact', cut: 100 })], ['bad', 'neutral']);
 });

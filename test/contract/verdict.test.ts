@@ -266,6 +266,7 @@ test('phrases that no known harmful answer has say nothing, of a plain run eithe
   assert.equal(risen({ unmatched: 15 }), 'unmatched', 'nor is what they find harm');
   assert.deepEqual([risen({}), risen({ unmatched: 15, labelled: 128 })], ['lost', 'lost']);
   assert.equal(risen({ unmatched: 15 }, beside(0, 1, { judge: 'b' })), 'lost', 'another judge has seen it');
+  assert.equal(risen({ unmatched: 15, judge: 'compliance-phrases' }), 'lost', 'the set names what it finds harm');
   assert.equal(risen({ unmatched: 15, open: 64 }), 'unmeasured', 'nor where much of it was left open');
   const plain = (more: object, both = beside(0, 0, more)) => {
     const measurements = both.map((one) => (one.state === 'base' ? one : { ...one, state: 'plain' }));
