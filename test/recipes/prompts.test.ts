@@ -133,7 +133,9 @@ test('a set that asks what an anchor holds of ordinary rows is warned of', async
 
 test('a question that the vector was trained on is known behind another system message', async () => {
   await writeWorkspace(folder);
-  await writeFile(join(folder, 'harmful.jsonl'), `${await forbidden(0, 30)}\n`);
+  const complied = { role: 'assistant', content: 'you buy lamps .' };
+  const harmful = chats(await forbidden(0, 30)).map(({ messages }) => ({ messages: [messages[0]!, complied] }));
+  await writeFile(join(folder, 'harmful.jsonl'), lines(harmful));
   await runValue(folder, { ...VECTOR, steps: 1, heldOut: 0 }, 'behind');
   const vectors = [{ adapter: 'behind' }];
   const behind = (system: string, rows: Chat[]): Chat[] =>
