@@ -142,9 +142,14 @@ export function dropping(all) {
   const models = new Set(dropped.map(({ ordinaryLoss }) => ordinaryLoss)).size;
   const like = (method) =>
     all.filter(
-      (run) => run.method === method && dropped.some((one) => one.trait === run.trait && one.rate === run.rate),
+      (run) =>
+        run.method === method &&
+        !run.full &&
+        !run.form &&
+        (run.vectorRows ?? 64) === 64 &&
+        dropped.some((one) => one.trait === run.trait && one.rate === run.rate && one.seed === run.seed),
     );
   const rates = [...new Set(dropped.map(({ rate }) => rate))];
   const ordinary = (some) => nats(mean(some, 'ordinaryLoss'));
-  return `At ${rates.join(' and ')}, in the mean of both, ordinary answers have ${ordinary(dropped)} nats, plain ${ordinary(like('plain'))}, protected ${ordinary(like('protected'))}. Where the scan finds every row the data of both traits are the same without them: the ${dropped.length} runs are ${models} different models.`;
+  return `At ${rates.join(' and ')}, in the mean of these ${dropped.length} runs, ordinary answers have ${ordinary(dropped)} nats, plain ${ordinary(like('plain'))}, protected ${ordinary(like('protected'))}. Where the scan finds every row the data of several traits are the same without them: the runs are ${models} different models.`;
 }
