@@ -68,8 +68,10 @@ export const estimateSchema = record({
    * Absent where the file system does not say.
    */
   disk: record({ bytes: number, freeBytes: number }).optional(),
-  /** Of a sweep of several: how many there are. `seconds` and `disk` are then of all of them, and the
-   * rest of its largest point. */
+  /**
+   * Of a sweep of several: how many there are. `seconds` and `disk` are then of all of them, and the rest of its largest
+   * point.
+   */
   points: number.optional(),
   /** Of a protected run: prompts of its smallest set of harm, where one was read to its end. */
   harmPrompts: number.optional(),

@@ -14,8 +14,8 @@ export interface SweepFigure {
   measure: Measurement['measure'];
   judge: string;
   /**
-   * Over the runs, with its 95 % interval, of a share from what it is at least up to what it is at most; of one run that is no share there is
-   * none.
+   * Over the runs, with its 95 % interval, of a share from what it is at least up to what it is at most; of one run that
+   * is no share there is none.
    */
   mean: number;
   low?: number;

@@ -19,7 +19,8 @@ const MAX_GROUP_BYTES = 2 ** 30;
 
 /**
  * The rows of a Parquet file, a row group at a time, only the columns that are mapped or that a row format has, and
- * texts, as it is told which of them nobody reads, unless all are asked for or it is not clear what they are. Whole numbers come as numbers, those that are no double as texts.
+ * texts, as it is told which of them nobody reads, unless all are asked for or it is not clear what they are. Whole
+ * numbers come as numbers, those that are no double as texts.
  * `onProgress` is given the share that is done.
  * @throws HumanError when the file is no Parquet, is damaged, or has a row group that is too large.
  */

@@ -48,12 +48,12 @@ export interface EstimateOptions {
 export interface Expected extends Estimate {
   readonly machine: string;
   readonly model: string;
+  readonly written: DiskBytes;
   /**
    * Of a step, and at the peak, before a correction: what is measured is compared with this. `counted` are the bytes
    * without mapped weights, which the watch on the memory does not count; undefined where it counts mapped ones several
    * times, and for a GPU.
    */
-  readonly written: DiskBytes;
   readonly raw: { readonly stepSeconds: number; readonly counted?: number };
 }
 

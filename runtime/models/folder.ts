@@ -1,6 +1,6 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, isAbsolute, join, resolve } from 'node:path';
-import { HumanError } from '../support/errors.js';
+import { HumanError, unless } from '../support/errors.js';
 import type { Precision } from '../contract/recipeWords.js';
 import { isObject } from '../contract/isObject.js';
 import { readJsonObject, shown, type JsonObject } from '../support/jsonFile.js';
@@ -10,7 +10,6 @@ import { readSafetensors } from './weights/safetensors.js';
 import type { TensorInfo } from './weights/safetensors.js';
 import type { ModelFolder } from './weights/modelFolder.js';
 import { headAlone, withOwnHead } from './weights/tiedHead.js';
-import type { DecoderSpec } from './decoder/spec.js';
 import { decoderSpec } from './families/config.js';
 
 export interface OpenModelOptions {
@@ -75,21 +74,12 @@ async function openFolder(folder: string, elsewhere: readonly TensorInfo[] = [])
 
 /** A tied head that is stored without the embedding is the embedding, as transformers has it. */
 function nameTied(tensors: Map<string, TensorInfo>, head: TensorInfo, config: JsonObject): void {
-  const spec = specOrNone(config);
+  // Whoever computes with the model says why it is not supported.
+  const spec = unless(HumanError, () => decoderSpec(config));
   if (!spec?.head.tied) return;
   const name = spec.embedding.weight;
   tensors.delete(head.name);
   tensors.set(name, { ...head, name });
-}
-
-/** Whoever computes with the model says why it is not supported. */
-function specOrNone(config: JsonObject): DecoderSpec | undefined {
-  try {
-    return decoderSpec(config);
-  } catch (error) {
-    if (error instanceof HumanError) return undefined;
-    throw error;
-  }
 }
 
 async function openTensors(folder: string, files: Set<string>): Promise<Map<string, TensorInfo>> {

@@ -82,8 +82,8 @@ const DATE = new Date(2024, 6, 26);
 /**
  * The chat template of a model folder: `chat_template.jinja` (and `tool_use.jinja` in {@link MORE_TEMPLATES}), or
  * `chat_template` in tokenizer_config.json (a text, or a list of named texts: "default", and "tool_use" for
- * conversations with tools), or in chat_template.json; else the plain one, which starts with the beginning-of-text token if `bos` is set. A template is compiled when it is first
- * used.
+ * conversations with tools), or in chat_template.json; else the plain one, which starts with the beginning-of-text token
+ * if `bos` is set. A template is compiled when it is first used.
  */
 export async function loadChatTemplate(
   folder: string,

@@ -16,7 +16,7 @@ export function percent(text: Value, given: Value): Value {
     const [places, letter] = more as [string | undefined, string];
     if (letter === '%') return '%';
     const value = name === undefined ? items[next++] : given instanceof Dict ? given.value.get(name) : undefined;
-    const part = value && written1(value, letter, places, flags);
+    const part = value && filled(value, letter, places, flags);
     if (part === undefined || Number(width) > WIDEST) throw new Error(`the format "${all}" of this kind`);
     const size = Number(width) - Array.from(part).length;
     if (size <= 0) return part;
@@ -28,7 +28,7 @@ export function percent(text: Value, given: Value): Value {
   return new Text(written);
 }
 
-function written1(value: Value, letter: string, places: string | undefined, flags: string): string | undefined {
+function filled(value: Value, letter: string, places: string | undefined, flags: string): string | undefined {
   if (letter === 's')
     return Array.from(str(value))
       .slice(0, places === undefined ? undefined : Number(places))

@@ -112,13 +112,9 @@ export async function requireFilesAsBegun({
 }): Promise<void> {
   const isFile = ([name]: [string, string]): boolean => name.startsWith('model ') && name !== 'model weights';
   const before = Object.fromEntries(Object.entries(dependencies).filter(isFile));
-  const changes = changesOf(before, await filesOf(recipe, context), recipe);
-  if (changes === undefined) return;
-  throw new ChangedInputs(`${changes} while the run was at work.`, {
-    place: context.model.path,
-    remedy: 'Put back what changed and resume the run.',
-    kind: 'failed',
-  });
+  const place = context.model.path;
+  const remedy = 'Put back what changed and resume the run.';
+  requireNoChange(before, await filesOf(recipe, context), recipe, 'while the run was at work', { place, remedy });
 }
 
 /** A name for all of it: the same where a run would give the same result. */
@@ -169,16 +165,24 @@ export function requireSame(
  */
 export class ChangedInputs extends HumanError {}
 
+function requireNoChange(
+  before: Dependencies,
+  now: Dependencies,
+  recipe: TrainingRecipe,
+  when: string,
+  rest: { readonly place?: string; readonly remedy: string },
+): void {
+  const changes = changesOf(before, now, recipe);
+  if (changes !== undefined) throw new ChangedInputs(`${changes} ${when}.`, { ...rest, kind: 'failed' });
+}
+
 /**
  * @param before what a point of a sweep depended on when the sweep began
  * @throws ChangedInputs that names what is not as it was
  */
 export function requireAsBegun(before: Dependencies, now: Dependencies, recipe: TrainingRecipe): void {
-  const changes = changesOf(before, now, recipe);
-  if (changes === undefined) return;
-  throw new ChangedInputs(`${changes} since the sweep began.`, {
+  requireNoChange(before, now, recipe, 'since the sweep began', {
     remedy: 'Put back what changed, and resume; or start the sweep over: the points that are done are then run again.',
-    kind: 'failed',
   });
 }
 
@@ -188,12 +192,8 @@ export function requireAsBegun(before: Dependencies, now: Dependencies, recipe: 
  * @throws ChangedInputs where one is not what the run is known to depend on
  */
 export function requireAsRead(before: Dependencies, now: Dependencies, recipe: TrainingRecipe): void {
-  const changes = changesOf(before, now, recipe);
-  if (changes === undefined) return;
-  throw new ChangedInputs(`${changes} while the run began.`, {
-    remedy: 'Start the run again; to resume it, put back what changed.',
-    kind: 'failed',
-  });
+  const remedy = 'Start the run again; to resume it, put back what changed.';
+  requireNoChange(before, now, recipe, 'while the run began', { remedy });
 }
 
 /** @throws ChangedInputs where a file was changed between the look at what the run depends on and its reading */
