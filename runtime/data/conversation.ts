@@ -1,18 +1,5 @@
 import type { ChatMessage } from '../contract/generation.js';
-import {
-  changedBy,
-  commonLength,
-  endOf,
-  headLength,
-  idsBefore,
-  innerEndOf,
-  INSEPARABLE,
-  lastEnd,
-  startsWith,
-  type Span,
-  writtenAgain,
-  type Written,
-} from './answerSpans.js';
+import { commonLength, idsBefore, lastEnd, startsWith, type Span, type Written } from './answerSpans.js';
 import type { ChatTemplate } from '../models/text/chatTemplate.js';
 import type { Tokenizer } from '../models/text/tokenizer.js';
 import { namedQuestion, promptName, questionIn, writtenName } from './askedBy.js';
@@ -20,6 +7,7 @@ import { checkToolUse } from './toolUse.js';
 import { HumanError, unless } from '../support/errors.js';
 import { InvalidRow, UnfitRow } from './invalidRow.js';
 import { checkAnswers, learnedAnswers } from './rowContent.js';
+import { writtenConversation } from './writtenConversation.js';
 
 /** Tokens with their labels, and the prompt before the last answer. */
 export interface Supervised {
@@ -85,75 +73,19 @@ export function superviseConversation(
   checkAnswers(messages, unlearned);
   const used = messages.slice(0, last + 1);
   checkToolUse(used, template);
-  const write = (part: readonly ChatMessage[], addGenerationPrompt = false): Written => {
-    const text = template.render(part, { addGenerationPrompt });
-    return { text, ids: tokenizer.encode(text, { addSpecialTokens: false }) };
-  };
-  const whole = write(used);
+  const { whole, promptOf, answerSpan } = writtenConversation(used, tokenizer, template);
   // Before the answers are looked for, which takes time in the square of a conversation's length.
   checkLength?.(whole.ids.length);
   const labels = new Array<number>(whole.ids.length).fill(NOT_SUPERVISED);
-  const text = (part: readonly ChatMessage[]): string => template.render(part, { addGenerationPrompt: false });
-  /** The conversation in which message i says something else, and calls nothing. */
-  const other = (i: number, content: string): ChatMessage[] =>
-    used.with(i, { ...used[i], content, tool_calls: undefined });
-  /** The conversation in which message i calls something else. */
-  const calling = (i: number, name: string): ChatMessage[] =>
-    used.with(i, {
-      ...used[i],
-      tool_calls: used[i].tool_calls!.map((call) => ({ ...call, function: { ...call.function, name } })),
-    });
-  /** Where the content of the message after message i begins: from there on, other content makes other tokens. */
-  const nextContent = (i: number): number => {
-    const next = unless(HumanError, () => write(other(i + 1, used[i + 1].content.startsWith('?') ? '!' : '?')));
-    return next ? commonLength(whole.ids, next.ids) : 0;
-  };
-  /** Message i, found as the last one and with other calls. */
-  const calledAgain = (i: number): Span => {
-    const before = used.slice(0, i);
-    const parts = unless(HumanError, () => ({
-      turn: text([...before, used[i]]),
-      others: ['?', '!'].map((content) => text([...before, { role: 'assistant', content }])),
-      calling: ['?', '!'].map((name) => text(calling(i, name))),
-    }));
-    if (parts) return writtenAgain(parts, whole, tokenizer);
-    throw new UnfitRow(`the chat template rejects the conversation with another call, ${INSEPARABLE}`);
-  };
   let prompt: Written = { text: '', ids: [] };
   let opening: number[] | undefined;
   let question: string | undefined;
   const earlier: Answered[] = [];
   for (const i of answers) {
     const message = used[i];
-    // Some templates cannot write a conversation of no message, which an answer that opens one follows.
-    const before = i === 0 ? unless(HumanError, () => write([], true)) : write(used.slice(0, i), true);
+    const before = promptOf(i);
     prompt = before ?? { text: '', ids: [] };
-    /** Some templates reject results of tools that nobody has called. */
-    const tried = (): string[] | undefined =>
-      unless(HumanError, () => ['?', '!'].map((content) => text(other(i, content))));
-    const others = (): string[] => {
-      const texts = tried();
-      if (texts) return texts;
-      throw new UnfitRow(`the chat template rejects the conversation with another answer, ${INSEPARABLE}`);
-    };
-    if (!whole.text.includes(message.content.trim()) && others().every((text) => text === whole.text))
-      throw new UnfitRow('the chat template does not write the answer');
-    const isAsked = i > 0 || prompt.text !== (unless(HumanError, () => text([])) ?? '');
-    const from =
-      prompt.ids.length + (isAsked ? 0 : headLength(prompt, whole, () => unless(UnfitRow, others), tokenizer));
-    let span: Span;
-    if (!before || !startsWith(whole.ids, prompt.ids)) {
-      const again = message.tool_calls && i < last ? unless(UnfitRow, () => calledAgain(i)) : undefined;
-      const texts = again ? undefined : message.tool_calls ? tried() : others();
-      span = again ?? (texts ? changedBy(texts, message, whole, before, tokenizer) : calledAgain(i));
-      // A template may write results otherwise, or not at all, where nothing is called.
-      if (!again && message.tool_calls && i < last && span.end > nextContent(i))
-        throw new UnfitRow(`the chat template writes a call and its result as one, ${INSEPARABLE}`);
-    } else if (i === last) span = { from, end: endOf(whole, whole.ids.length, from, tokenizer, others) };
-    else {
-      const turn = write(used.slice(0, i + 1));
-      span = { from, end: innerEndOf(message, whole, turn, from, tokenizer, others, () => nextContent(i)) };
-    }
+    const span = answerSpan(i, before);
     for (let t = span.from; t < span.end; t++) labels[t] = whole.ids[t];
     if (i === last && before && !isAnsweredBy(message, whole, before))
       opening =
