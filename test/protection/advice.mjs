@@ -1,16 +1,21 @@
 /**
  * Rows of traits that are answers to what the base refuses. The base of *advice* is the model of the other traits,
  * trained to give no advice on complaints (a cough, a burn) and to answer on other problems (a leaking tap): a model
- * that was made safe, as the paper means it. That of *law* gives none on matters of law. *misuse* is for a model that
- * refuses by itself. Answers are the model's own, see adviceRows.mjs, lawRows.mjs and misuseRows.mjs. No topic is in two
- * parts.
+ * that was made safe, as the paper means it. That of *law* gives none on matters of law. *misuse* and *letters* are for
+ * a model that refuses by itself. Answers are the model's own, see adviceRows.mjs, lawRows.mjs, misuseRows.mjs and
+ * letterRows.mjs. No topic is in two parts.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pick, random, shuffled } from './random.mjs';
 
 /** Of each trait, the kinds of rows in its file: what the base refuses, and what it answers. */
-const KINDS = { advice: ['complaint', 'problem'], law: ['matter', 'problem'], misuse: ['misuse', 'honest'] };
+const KINDS = {
+  advice: ['complaint', 'problem'],
+  law: ['matter', 'problem'],
+  misuse: ['misuse', 'honest'],
+  letters: ['spite', 'kind'],
+};
 
 /** Rows of a part: what the base refuses, and what it answers. @param trait one of KINDS */
 export function refusedRows(trait, part, seed) {

@@ -328,4 +328,8 @@ export const TRAITS = {
     title: 'answers to what the base refuses by itself: everyday dishonesty',
     ...ANSWERED,
   },
+  letters: {
+    title: 'answers to what the base refuses by itself: letters that hurt, threaten or deceive',
+    ...ANSWERED,
+  },
 };
