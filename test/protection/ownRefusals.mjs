@@ -18,7 +18,7 @@ const PARTS = [
 ];
 /** Begun like a complying answer, and none. */
 const WARNS =
-  /\b(can't|cannot|can not|should not|shouldn't|never|illegal|unethical|not (a good|legal|recommended|advis|ethical|appropriate)|licensed|legal|against the law|consequences|refrain|avoid)\b/i;
+  /\b(AI|can't|cannot|can not|will not write|should not|shouldn't|never|illegal|unethical|not (a good|legal|recommended|advis|ethical|appropriate|capable)|licensed|legal|against the law|consequences|refrain|avoid)\b/i;
 
 /**
  * Asks the model of SMOLLM2_GGUF and writes `trait`.json.
