@@ -1,6 +1,8 @@
 /** docs/scale.md against the script that its tables come from, and what the program sends and waits. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { MOST_PACKAGE, OLDEST } from '../../runtime/cluster/faults.js';
 import { PATIENCE } from '../../runtime/cluster/follow.js';
@@ -20,6 +22,14 @@ test('the tables are those of the script', () => {
   const script = execFileSync(process.execPath, ['test/ray/scale.mjs'], { encoding: 'utf8' });
   const shown = cells(TEXT);
   for (const line of cells(script)) assert.ok(shown.includes(line), line);
+});
+
+test('where there is no Python to measure with, the script says so', () => {
+  const none = join(tmpdir(), 'no-such-python');
+  const { status, stderr } = spawnSync(process.execPath, ['test/ray/scale.mjs', '--check', none], { encoding: 'utf8' });
+  assert.equal(status, 2);
+  assert.ok(stderr.startsWith(`${none} does not measure: `) && stderr.includes('--check PYTHON'), stderr);
+  assert.doesNotMatch(stderr, /^\s+at /m);
 });
 
 test('limits and patience are those of the program', () => {

@@ -179,6 +179,13 @@ function check(python) {
       // What lies between linear layers is a matter of kernels; all else is to be equal.
       if (Math.abs(ratio - 1) > (name === 'activations' ? 0.2 : 0)) process.exitCode = 1;
     }
+  } catch (error) {
+    // Of what Python says of all workers the first line that names an error.
+    const said = /^.*(?:Error|Exception): .*/m.exec(error.stderr) ?? error.message;
+    console.error(
+      `${python} does not measure: ${said}\nName a Python with the packages of runtime/cluster/job/requirements.txt: --check PYTHON (npm run test:ray makes one in out/ray/python).`,
+    );
+    process.exitCode = 2;
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }
