@@ -34,6 +34,12 @@ class Model:
     to = lambda self, device: self
     modules = named_parameters = lambda self: []
 
+class Around:
+    """PEFT's model around a base."""
+    def from_pretrained(base, folder, adapter_name):
+        return Around()
+    named_parameters = lambda self: []
+
 class Images(Model):
     def from_pretrained(folder, **_):
         return Images()
@@ -45,7 +51,7 @@ class Config:
 module("torch", float32=None, bfloat16=None)
 module("torch.utils")
 module("torch.utils.checkpoint", checkpoint=None)
-module("peft", PeftModel=None)
+module("peft", PeftModel=Around)
 module("peft.tuners")
 module("peft.tuners.lora", LoraLayer=Model)
 module("transformers", AutoConfig=Config, AutoModelForCausalLM=Model, AutoModelForImageTextToText=Images, GenerationConfig=GenerationConfig)
@@ -60,6 +66,11 @@ ${program}
 
 test('greedy answers have no penalty that the folder of the model asks for', { skip }, () => {
   assert.equal(printed('print(vars(opened("llama").generation_config))'), '{}');
+});
+
+test('what computes and is cut is the base that has the adapters, not what PEFT puts around it', { skip }, () => {
+  const program = 'print(type(Adapted("llama", [{"name": "a", "folder": "f"}], [], "fp32", "cpu").model).__name__)';
+  assert.equal(printed(program), 'Model');
 });
 
 test('a model that transformers does not list among the causal ones is opened by its own class', { skip }, () => {

@@ -53,7 +53,7 @@ with tempfile.TemporaryDirectory() as place:
     cut = opened(sharding({"strategy": "fsdp"}), recompute=True)
     whole, again = opened(None), opened(None, recompute=True)
 # Every token but the first is supervised; each worker has as many rows.
-vocabulary = cut.base.config.vocab_size
+vocabulary = cut.model.config.vocab_size
 rows = [(ids, ids) for ids in torch.randint(0, vocabulary, (4, tokens // 2)).tolist()]
 chosen = [(i, 0, 1.0, 0) for i in range(4)]
 losses = Losses(cut, rows, tokens)

@@ -61,18 +61,18 @@ class Adapted:
         base.generation_config = GenerationConfig()
         self.names = [adapter["name"] for adapter in adapters]
         self.scales = scales
-        self.base, self.peft = base, None
+        # Adapters are layers within the base. PEFT's own model around it generates past what gathers a base that is cut.
+        self.model, self.peft = base, None
         for adapter in adapters:
             if self.peft is None:
                 self.peft = PeftModel.from_pretrained(base, adapter["folder"], adapter_name=adapter["name"])
             else:
                 self.peft.load_adapter(adapter["folder"], adapter_name=adapter["name"])
-        self.model = self.peft or base
         self.model.eval()  # no dropout
         self.layers = [m for m in self.model.modules() if isinstance(m, LoraLayer)]
         self.unit = [dict(layer.scaling) for layer in self.layers]
         own = {name: [] for name in self.names}
-        for key, parameter in self.model.named_parameters():
+        for key, parameter in (self.peft or base).named_parameters():
             for name in self.names:
                 if f".{name}." in key and ".lora_" in key:
                     own[name].append((key.replace(f".{name}.", "."), parameter))
