@@ -9,7 +9,6 @@ import type { ColumnOptions } from './columns.js';
 import { csvRows, type CsvTable } from './csv.js';
 import { jsonArrayRows } from './jsonArray.js';
 import { jsonLineRows } from './jsonl.js';
-import { parquetRows } from './parquet.js';
 import { MAX_ROW_BYTES, type RawRow, type RowSource } from './rawRow.js';
 
 export interface RowOptions extends ColumnOptions {
@@ -46,7 +45,7 @@ export async function* readRows(file: string, options: RowOptions = {}): AsyncGe
   const source: RowSource = { file, pieces: readPieces(file, progress), maxRowBytes, columns };
   const rows =
     kind === 'parquet'
-      ? parquetRows(file, options, (done) => progress(done * size - bytes))
+      ? (await import('./parquet.js')).parquetRows(file, options, (done) => progress(done * size - bytes))
       : READERS[kind](source, options.onTable);
   let count = 0;
   for await (const row of rows) {

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readRows } from '../../runtime/data/rows.js';
+import { cli } from '../calls/support.js';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/data');
+const SAMPLE = join(import.meta.dirname, '../../media/sample/data/benign.jsonl');
 
 async function read(name: string): Promise<unknown[]> {
   const rows: unknown[] = [];
@@ -39,4 +41,14 @@ test('a row of more bytes than are read is damaged, as in other files; columns t
     for await (const row of readRows(join(FIXTURES, `${name}.parquet`), { maxRowBytes: 18, allColumns: true }))
       rows.push('reason' in row ? row : row.line);
   assert.deepEqual(rows, [1, { row: 1, line: 2, reason: 'the row is longer than 18 bytes' }, 1, 2]);
+});
+
+test('what unpacks them, which reserves gigabytes of addresses, is there only where a file is Parquet', async () => {
+  const none = 'WebAssembly.Instance = function () { throw new RangeError("Out of memory"); }';
+  const env = { ...process.env, NODE_OPTIONS: `--import="data:text/javascript,${encodeURIComponent(none)}"` };
+  const { code, stdout, stderr } = await cli(['inspect', SAMPLE], { env });
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /"rows": \d/);
+  const parquet = await cli(['inspect', join(FIXTURES, 'lz4.parquet')], { env });
+  assert.match(parquet.stderr, /^error: there is not enough memory/);
 });
