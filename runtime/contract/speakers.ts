@@ -6,6 +6,7 @@ export const CALLING = 'function_call';
 const SPEAKERS: Record<string, ChatMessage['role']> = {
   human: 'user',
   user: 'user',
+  prompter: 'user',
   gpt: 'assistant',
   assistant: 'assistant',
   chatgpt: 'assistant',

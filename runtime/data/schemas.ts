@@ -70,7 +70,7 @@ const SCHEMAS: Record<RowFormat, Schema> = {
   alpaca: { has: (row) => 'instruction' in row, columns: ['instruction', 'output', 'response'], read: alpaca },
   completion: { has: (row) => 'prompt' in row, columns: ['prompt', 'completion', 'response'], read: completion },
   text: {
-    has: (row) => 'text' in row,
+    has: (row) => 'text' in row && !isMessage(row),
     columns: ['text'],
     read: (row) => ({ kind: 'text', text: filled(row, 'text') }),
   },
@@ -96,7 +96,7 @@ export const formatsOfTable = (names: readonly string[], columns?: Columns): Row
 export function formatAsRead({ value, names }: ReadRow, columns?: Columns): RowFormat | undefined {
   const row = mapRow(value, columns);
   if (!names) return formatOf(row);
-  const formats = formatsOfTable(names, columns);
+  const formats = formatsOfTable(names, columns).filter((format) => format !== 'text' || !isMessage(row));
   const cells = (format: RowFormat): number => SCHEMAS[format].columns.filter((name) => !isEmptyList(row[name])).length;
   const most = Math.max(...formats.map(cells));
   return formats.find((format) => !isEmptyList(row[SCHEMAS[format].columns[0]]) || cells(format) === most);
@@ -114,10 +114,14 @@ export function unknownFields(row: JsonObject): string {
   return `its fields (${namesText(names.slice(0, 8))}) match no row format (${DATA_FORMATS.slice(1).join(', ')})${suggested ? meantText(suggested) : wrappedText(row)}`;
 }
 
-/** Whether a row is one turn of a conversation, as where each line of a file is a list of turns. */
-const isMessage = ({ role, content, from, value }: JsonObject): boolean =>
+/**
+ * Whether a row is one turn of a conversation, as where each line of a file is a list of turns, or a file has a row for
+ * each node of a tree of messages (OASST).
+ */
+const isMessage = ({ role, content, from, value, text }: JsonObject): boolean =>
   (isThere(content) && ['system', 'user', 'assistant', 'tool'].includes(String(roleOf({ role })))) ||
-  (isThere(value) && speakerOf(from) !== undefined);
+  (isThere(value) && speakerOf(from) !== undefined) ||
+  (isThere(text) && speakerOf(role ?? from) !== undefined);
 
 /** The key of a list of turns that are no messages: their keys say who says what, as in `{"human", "assistant"}`. */
 const pairsIn = (row: JsonObject): string | undefined =>

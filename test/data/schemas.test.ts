@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InvalidRow } from '../../runtime/data/invalidRow.js';
 import { isAnswered } from '../../runtime/data/rowContent.js';
-import { readContent, unknownFields, type RowFormat } from '../../runtime/data/schemas.js';
+import { formatAsRead, readContent, unknownFields, type RowFormat } from '../../runtime/data/schemas.js';
 
 const MESSAGES = [
   { role: 'user', content: 'Hi' },
@@ -110,6 +110,13 @@ test('a weight says whether an answer is learned; what others say never is', () 
 test('messages that stand where rows are expected are told what a row is', () => {
   assert.match(unknownFields({ role: 'user', content: 'Hi' }), /^it is a message of its own; a row is a conversation/);
   assert.match(unknownFields({ from: 'human', value: 'Hi' }), /^it is a message of its own/);
+  // As in OASST: a row is a node of a tree of messages, not a text.
+  const node = { message_id: '2', parent_id: '1', text: 'Hi', role: 'prompter' };
+  assert.match(unknownFields(node), /^it is a message of its own/);
+  for (const names of [undefined, Object.keys(node)]) {
+    assert.equal(formatAsRead({ row: 0, line: 1, value: node, names }), undefined);
+    assert.equal(formatAsRead({ row: 0, line: 1, value: { ...node, role: 'poem' }, names }), 'text');
+  }
   for (const row of [
     { content: 'Hi' },
     { from: 'a@example.org', to: 'b@example.org', value: 'x' },
