@@ -268,9 +268,10 @@ function taskTable(all) {
   );
 }
 
-const ofTrait = (name) => refused.filter(({ trait }) => trait === name);
+/** Runs on bases that refuse. */
+const refusing = [...refused, ...(qwen?.runs ?? [])];
 const measured = {
-  runs: [...runs, ...refused, ...(qwen?.runs ?? [])],
+  runs: [...runs, ...refusing],
   sample: sample.filter(({ seed }) => seed === '1' || isToday(seed)),
   attacks,
   points: sweep?.points ?? [],
@@ -307,17 +308,13 @@ const parts = {
     gemmaHalf: halfUseful(gemma.runs.filter((run) => run.half)),
     gemmaVectors: vectors(gemma.vectors),
   }),
-  ...(qwen && {
-    qwen: refusals(qwen.runs),
-    qwenSummary: refusalSummary(qwen.runs),
-    qwenVectors: vectors(qwen.vectors),
-  }),
-  ...(refused.length > 0 && {
-    refusals: refusals(ofTrait('advice')),
-    refusalSummary: refusalSummary(ofTrait('advice')),
-    law: refusals(ofTrait('law')),
-    lawSummary: refusalSummary(ofTrait('law')),
-  }),
+  ...Object.fromEntries(
+    grouped(refusing, ({ trait }) => trait).flatMap((ofTrait) => [
+      [ofTrait[0].trait, refusals(ofTrait)],
+      [`${ofTrait[0].trait}Summary`, refusalSummary(ofTrait)],
+    ]),
+  ),
+  ...(qwen && { qwenVectors: vectors(qwen.vectors) }),
   heldPrompts: held?.prompts,
   heldTask: percent(held?.task),
   plainLoss: percent(
