@@ -249,7 +249,7 @@ async function runOn(given: Given, options: RunOptions): Promise<DoneEvent> {
           path: given.path,
           folder: plan.folder,
           secrets,
-          modelSha256: context.model.gguf === undefined ? modelSha256 : undefined,
+          model: context.model.gguf === undefined ? { folder: context.model.folder, sha256: modelSha256 } : undefined,
           signal,
           emit,
           patience: options.patience,

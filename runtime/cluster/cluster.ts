@@ -20,7 +20,7 @@ import { isOfTheWay, Unending } from './faults.js';
 import { followJob, isEnded, PATIENCE, whileAway, type FollowOptions, type Patience } from './follow.js';
 import { messageReader, type JobMessage } from './messages.js';
 import { noteText } from './noteText.js';
-import { packed, placed, removePackage, requirements, type JobPlan } from './package.js';
+import { packed, placed, removePackage, requirements, type JobPlan, type ModelHere } from './package.js';
 
 export interface Cluster {
   readonly target: ClusterTarget;
@@ -63,8 +63,8 @@ export interface WayOptions {
 export interface ClusterOptions extends WayOptions {
   /** Of the run: what is stored of its jobs is there. */
   readonly folder: string;
-  /** SHA-256 of the weights here; undefined where they are no files of the same form. */
-  readonly modelSha256?: string;
+  /** Undefined where its files are of another form than those there. */
+  readonly model?: ModelHere;
   /** Of a package that goes to Ray's own store; a larger one goes to `on.storage`. */
   readonly mostBytes?: number;
 }

@@ -152,6 +152,11 @@ const MEANINGS: readonly [pattern: RegExp, message: (found: RegExpExecArray) => 
     'Name the folder of the same weights in on.model.',
   ],
   [
+    /other-config ([^\n]+)/,
+    ([, keys]) => `the model on the cluster has another config.json than the model here: ${keys}.`,
+    'Name the folder of the same model in on.model, or put the config.json of the model here there, on every worker.',
+  ],
+  [
     /not-finite (\d+)/,
     ([, step]) => `the loss or the gradient is not a number (NaN or infinite) at step ${step}.`,
     'Lower optimizer.learningRate, or look for damaged rows or weights.',

@@ -25,6 +25,16 @@ export async function requirements(ray: string): Promise<string[]> {
     .split('\n');
 }
 
+/** The model here, with which that of a job is compared. */
+export interface ModelHere {
+  readonly folder: string;
+  /** Of its weights. */
+  readonly sha256: string;
+}
+
+/** Of the package: where the config of the model here is. */
+const CONFIG = 'model-here';
+
 /** What `job.json` says besides the target. */
 export interface JobPlan {
   readonly adapters: readonly { readonly name: string; readonly files: ReadonlyMap<string, Uint8Array> }[];
@@ -43,18 +53,20 @@ export interface JobPlan {
 
 export async function packed(
   plan: JobPlan,
-  { target, modelSha256 }: { target: ClusterTarget; modelSha256?: string },
+  { target, model }: { target: ClusterTarget; model?: ModelHere },
   run: string,
 ): Promise<Buffer> {
   const files = new Map<string, Uint8Array>();
   for (const script of SCRIPTS) files.set(script, await readFile(join(SHIPPED, script)));
+  if (model) files.set(`${CONFIG}/config.json`, await readFile(join(model.folder, 'config.json')));
   for (const [name, bytes] of plan.files) files.set(name, bytes);
   for (const adapter of plan.adapters)
     for (const [name, bytes] of adapter.files) files.set(`${adapter.name}/${name}`, bytes);
   const job = {
     run,
     model: target.model,
-    modelSha256: modelSha256 ?? null,
+    modelSha256: model?.sha256 ?? null,
+    config: CONFIG,
     workers: target.workers,
     gpu: target.gpu,
     storage: target.storage,

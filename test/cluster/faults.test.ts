@@ -189,6 +189,11 @@ describe('faults of a run on a cluster', () => {
   for (const [what, log, expected] of [
     ['a full disk', 'OSError: [Errno 28] No space left on device', /the disk of the cluster is full/],
     ['another model there', 'RuntimeError: other-model 0123456789abcdef', /another one than the model here/],
+    [
+      'another config there',
+      'RuntimeError: other-config rms_norm_eps, rope_parameters.rope_theta',
+      /another config\.json than the model here: rms_norm_eps, rope_parameters\.rope_theta\./,
+    ],
     ['a package that is missing', "ModuleNotFoundError: No module named 'peft'", /lacks the package peft/],
     [
       'another Ray by on.install',

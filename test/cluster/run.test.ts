@@ -90,6 +90,8 @@ describe('a run on a cluster', () => {
     const first = JSON.parse(steps[0]!) as { rows: [number, number, number, number, number][] };
     assert.equal(first.rows.length, 16);
     assert.ok(['train.py', 'adapters.py', 'losses.py', 'messages.py'].every((name) => job!.files.has(name)));
+    const config = await readFile(workspace.file('tiny-assistant/config.json'));
+    assert.deepEqual(job!.files.get('model-here/config.json')!(), config);
   });
 
   it('"install" has Ray install the pinned packages, and itself in the version that is there', async () => {

@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import os
+import re
 
 import torch
 from peft import PeftModel
@@ -29,6 +30,35 @@ def weights_sha256(folder):
         with open(os.path.join(folder, name), "rb") as file:
             hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def computing(folder):
+    """What transformers computes with, of a folder's config: key → value. The rest is about files, or told by the plan."""
+    config = AutoConfig.from_pretrained(folder, local_files_only=True).to_dict()
+    beside = re.compile(r"_.*|architectures|dtype|transformers_version|use_cache|\w+_token_id")
+
+    def flat(value, path=""):
+        for key, inner in value.items():
+            if isinstance(inner, dict):
+                yield from flat(inner, f"{path}{key}.")
+            elif not beside.fullmatch(str(key)):
+                yield path + str(key), inner
+
+    return dict(flat(config))
+
+
+def require_same(folder, weights, config):
+    """@raise RuntimeError where the model in a folder has other weights, or computes otherwise, than the one that is meant.
+
+    `weights`: their SHA-256; `config`: the folder with its config.
+    """
+    sha256 = weights_sha256(folder)
+    if sha256 != weights:
+        raise RuntimeError(f"other-model {sha256}")
+    there, meant = computing(folder), computing(config)
+    others = sorted(key for key in there.keys() | meant.keys() if there.get(key) != meant.get(key))
+    if others:
+        raise RuntimeError(f"other-config {', '.join(others)}")
 
 
 def auto(folder):

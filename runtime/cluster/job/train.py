@@ -26,7 +26,7 @@ from ray.train import Checkpoint, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 from ray.util.queue import Empty, Queue
 
-from adapters import Adapted, blocks, weights_sha256
+from adapters import Adapted, blocks, require_same
 from losses import Losses
 
 STATE = "state.pt"
@@ -89,10 +89,9 @@ def work(config):
     messages = Messages(put, kept["said"] if kept else ())
     if kept:
         put(note("restarted", step=kept["step"]))
-    if first and job["modelSha256"]:
-        sha256 = weights_sha256(job["model"])
-        if sha256 != job["modelSha256"]:
-            raise RuntimeError(f"other-model {sha256}")
+    # Each node may have a folder of its own under this path.
+    if job["modelSha256"] and context.get_local_rank() == 0:
+        require_same(job["model"], job["modelSha256"], here(job["config"]))
 
     adapters = [{**adapter, "folder": here(adapter["folder"])} for adapter in job["adapters"]]
     shard, recompute = sharding(job), job["recompute"]

@@ -1,0 +1,48 @@
+/** What a job looks at before it computes, with the libraries played, and what it does where that is wrong. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { python, skip } from './played.js';
+
+test('the first worker of each node looks at the model there', { skip }, () => {
+  const said = python(`
+import train
+job = {"model": "/m", "modelSha256": "ab", "config": "c"}
+context = train.ray.train.get_context.return_value
+train.ray.train.get_checkpoint.return_value = None
+looked = []
+train.require_same = lambda *_: looked.append((context.get_world_rank(), context.get_local_rank()))
+for rank, local in [(0, 0), (1, 1), (2, 0), (3, 1)]:
+    context.get_world_rank.return_value, context.get_local_rank.return_value = rank, local
+    try:
+        train.work({"job": job, "queue": MagicMock()})
+    except KeyError:
+        pass
+print(looked)
+`);
+  assert.equal(said.trim(), '[(0, 0), (2, 0)]');
+});
+
+/** What is wrong with a model there, whose config is changed like this. */
+const wrong = (change: string): string =>
+  python(`
+import adapters
+class Config:
+    def __init__(self, **values):
+        self.to_dict = lambda: {"hidden_size": 8, "text": {"rope_theta": 1e4}, "dtype": "float32", **values}
+configs = {"here": Config(), "there": Config(${change})}
+adapters.AutoConfig.from_pretrained = lambda folder, **_: configs[folder]
+adapters.weights_sha256 = lambda folder: "ab"
+try:
+    adapters.require_same("there", "ab", "here")
+    print("nothing")
+except RuntimeError as error:
+    print(error)
+`).trim();
+
+test('a config that computes otherwise is refused by its keys, what is about files is not', { skip }, () => {
+  assert.equal(
+    wrong('hidden_size=9, text={"rope_theta": 5e5}, eps=1'),
+    'other-config eps, hidden_size, text.rope_theta',
+  );
+  assert.equal(wrong('dtype="bfloat16", transformers_version="4.1", pad_token_id=3, _name_or_path="m"'), 'nothing');
+});
