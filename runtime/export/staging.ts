@@ -140,9 +140,9 @@ async function beside<T>(target: string, write: (staged: string) => Promise<T>):
   const part = `${out}.${randomBytes(4).toString('hex')}.part`;
   const staged = join(part, basename(out));
   let release = (): Promise<void> => Promise.resolve();
-  /** The owner last: without it, what a kill leaves would be anybody's. */
+  /** The owner last: without it, what a kill leaves, or what cannot be removed, would be anybody's. */
   const clear = async (): Promise<void> => {
-    await removeContent(part).catch(() => undefined);
+    await removeContent(part);
     await release();
     await rm(part, FOLDER);
   };
@@ -156,7 +156,8 @@ async function beside<T>(target: string, write: (staged: string) => Promise<T>):
     await (existsSync(oldOf(staged)) ? release() : clear()).catch(() => undefined);
     throw forPeople(error, staged, out);
   }
-  await clear();
+  // What was asked for is in its place. What is left goes with what the next one there finds of those that were killed.
+  await clear().catch(() => undefined);
   return result;
 }
 

@@ -280,6 +280,30 @@ describe('an export', () => {
     assert.ok(found.has('model,owner.json'), [...found].join('; '));
   });
 
+  it('that is in its place is done, whatever of what it leaves cannot be removed', async () => {
+    const out = here.file('done', 'set');
+    const stage = async (fault: string) => {
+      await stagedFolder(out, (folder) => writeFile(join(folder, 'rows'), 'old'));
+      return withFault(here.file('done'), fault, () =>
+        stagedFolder(out, (folder) => writeFile(join(folder, 'rows'), 'new'), { replaces: true }),
+      );
+    };
+    const { calls } = await stage('');
+    const moved = calls.lastIndexOf('rename') + 1;
+    assert.ok(calls.slice(moved).filter((name) => name === 'rm').length > 2, calls.join());
+    for (let at = moved + 1; at <= calls.length; at++) {
+      rmSync(out, { recursive: true });
+      const { error } = await stage(`eio:${at}`);
+      assert.equal(error, undefined, calls[at - 1]);
+      assert.equal(readFileSync(join(out, 'rows'), 'utf8'), 'new');
+      for (const name of readdirSync(here.file('done')).filter((one) => one !== 'set')) {
+        const left = readdirSync(here.file('done', name));
+        assert.ok(left.length === 0 || left.includes(OWNER.file), `${calls[at - 1]}: ${left.join()}`);
+        rmSync(here.file('done', name), { recursive: true });
+      }
+    }
+  });
+
   it('what is replaced is there or comes back, wherever the one that replaces it was killed', async () => {
     const out = here.file('replaced', 'set');
     const write = (text: string) => (folder: string) => writeFile(join(folder, 'rows'), text);
