@@ -85,7 +85,10 @@ export const move = (from: string, to: string): Promise<void> => whileHeld(() =>
 /** Codes of file systems without links; EISDIR is what Node makes of Windows's answer on exFAT and FAT32. */
 export const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EISDIR']);
 
-/** Renames a file to a name that nobody has. Where somebody has it, an error: EEXIST; both files then stay. */
+/**
+ * Renames a file to a name that nobody has. Where somebody has it, an error: EEXIST; both files then stay. The old name
+ * may stay beside the new one where it cannot be removed.
+ */
 export async function moveNew(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
@@ -95,7 +98,7 @@ export async function moveNew(from: string, to: string): Promise<void> {
     if (await ifThere(lstat(to))) throw Object.assign(error as Error, { code: 'EEXIST', path: to });
     await move(from, to);
   }
-  await rm(from, { force: true });
+  await rm(from, { force: true }).catch(() => undefined);
 }
 
 /**

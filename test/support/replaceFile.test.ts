@@ -26,6 +26,7 @@ import { reviewFile } from '../../runtime/contract/review.js';
 import { answerHash, changeLabels, readLabels } from '../../runtime/data/labelFiles.js';
 import { errorData } from '../../runtime/support/errors.js';
 import { writeFileAtomic } from '../../runtime/support/files.js';
+import { withFault } from './faults.js';
 
 /** What a person has by links may need rights on Windows. */
 const skip = process.platform === 'win32' ? 'no links, and no modes' : false;
@@ -59,6 +60,18 @@ test('a link is replaced, and a file elsewhere not written, where nobody has ask
   assert.equal(await readFile(join(elsewhere, 'a.json'), 'utf8'), 'theirs');
   const made = await lstat(join(here, 'a.json'));
   assert.deepEqual([made.isFile(), made.mode & 0o777], [true, 0o666 & ~process.umask()]);
+});
+
+test('a new file that has its name is written, also where the one for the meantime cannot be removed', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'replace-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const write = (name: string) => () => writeFileAtomic(join(folder, name), 'new', { isNew: true });
+  const { calls } = await withFault(folder, '', write('a'));
+  const at = calls.lastIndexOf('rm') + 1;
+  assert.equal(calls[at - 2], 'link', calls.join());
+  const { error } = await withFault(folder, `eio:${at}`, write('b'));
+  assert.equal(error, undefined);
+  assert.equal(await readFile(join(folder, 'b'), 'utf8'), 'new');
 });
 
 test('what killed processes left beside a file goes when it is replaced a day later, and nothing else', async (t) => {
