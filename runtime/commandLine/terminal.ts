@@ -59,6 +59,8 @@ const widthOf = (stream: NodeJS.WriteStream): number => stream.columns || 100;
 
 /** A log file gets a line of progress at most this often. */
 const LOG_MS = 5000;
+/** The same of JSON lines. */
+const LINE_MS = 1000;
 
 export function terminal(json: boolean): Terminal {
   const err = process.stderr;
@@ -102,6 +104,15 @@ export function terminal(json: boolean): Terminal {
     endProgress();
     err.write(`${coloured(err, `! ${visibleLine(text)}`, 'warning')}\n`);
   };
+  let lastShare = { message: '', at: 0 };
+  /** Of work that says how far it is, as with every token, programs hear now and then, too. */
+  const isNews = (e: RunEvent): boolean => {
+    if (e.kind !== 'state' || e.progress === undefined) return true;
+    const at = performance.now();
+    if (e.message === lastShare.message && at - lastShare.at < LINE_MS) return false;
+    lastShare = { message: e.message, at };
+    return true;
+  };
   let lastState = '';
   const told = (e: RunEvent): void => {
     switch (e.kind) {
@@ -139,7 +150,7 @@ export function terminal(json: boolean): Terminal {
     log,
     progress,
     event: (e) => {
-      line(e);
+      if (isNews(e)) line(e);
       told(e);
     },
     told,

@@ -93,6 +93,21 @@ describe('the terminal', () => {
     }
   });
 
+  it('says to programs now and then how far a work is, and every other event', () => {
+    const out = written(() => {
+      const t = terminal(true);
+      for (let token = 0; token < 1000; token++)
+        t.event({ kind: 'state', state: 'preparing', message: 'answers', progress: token / 1000 });
+      t.event({ kind: 'state', state: 'evaluating', message: 'sets', progress: 0 });
+      for (let step = 0; step < 3; step++) t.event({ kind: 'checkpoint', step, path: '' });
+    }, false);
+    const lines = out.split('\n').filter((line) => line.startsWith('{'));
+    assert.ok(lines.length < 100, `${lines.length} lines`);
+    assert.match(lines[0]!, /"answers","progress":0\}$/);
+    assert.match(lines.at(-4)!, /"sets"/);
+    assert.deepEqual(lines.filter((line) => line.includes('checkpoint')).length, 3);
+  });
+
   it('is as wide as what it writes to, or as is usual', () => {
     const before = [process.stdout, process.stderr].map(({ columns }) => columns);
     try {
