@@ -8,7 +8,7 @@ import { loadData } from '../../runtime/context/context.js';
 import { firstOf, pieces, subset } from '../../runtime/data/exampleList.js';
 import { loadExamples } from '../../runtime/data/examples.js';
 import { openRowIndex } from '../../runtime/data/rowIndex.js';
-import { openScratch } from '../../runtime/data/scratch.js';
+import { openScratch, type Scratch } from '../../runtime/data/scratch.js';
 import { Cancelled } from '../../runtime/support/errors.js';
 import { decoderSpec } from '../../runtime/models/families/config.js';
 import { loadTokenizer } from '../../runtime/models/text/tokenizer.js';
@@ -70,6 +70,26 @@ test('rows that rest on disk are the rows that stay in memory, by index and in o
   assert.deepEqual(await readdir(place), []);
   scratch.close();
   assert.throws(() => disk.examples.at(256), /EBADF|bad file/i);
+});
+
+test('folders that were made for temporary files go with them, and what is somebody else’s stays', async () => {
+  const made = join(folder, 'made');
+  const [one, other] = [1, 2].map(() => openScratch(join(made, 'cache'))) as [Scratch, Scratch];
+  one.open();
+  other.open();
+  one.close();
+  // where it has room, also when the first one has just removed the folder
+  other.open();
+  assert.deepEqual(await readdir(made), ['cache']);
+  other.close();
+  assert.ok(!existsSync(made));
+  one.open();
+  await writeFile(join(made, 'theirs'), '');
+  one.close();
+  assert.deepEqual(await readdir(made), ['theirs']);
+  other.open();
+  other.close();
+  assert.deepEqual(await readdir(made), ['theirs']);
 });
 
 test('data of a place that is read-only are read all the same', async () => {
