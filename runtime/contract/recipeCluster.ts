@@ -23,7 +23,9 @@ const cluster = z.strictObject({
     .optional()
     .describe('Further headers: { "X-Key": name of a secret }.'),
   ca: path.optional().describe('File of certificates (PEM) that are trusted, relative to this recipe.'),
-  model: path.describe('The model\'s folder on the cluster, the same on every worker: the same weights and config as "model".'),
+  model: path.describe(
+    'The model\'s folder on the cluster, the same on every worker: the same weights and config as "model".',
+  ),
   workers: count(4096).default(1).describe('How many workers train.'),
   gpu: number(16).min(0).default(1).describe('GPUs of each worker; 0 trains on the CPU.'),
   storage: path.describe(
