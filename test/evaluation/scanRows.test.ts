@@ -258,32 +258,6 @@ test('of a conversation of which some answers look harmful by themselves it is t
   );
 });
 
-test('one harmful token in a long answer that is foreseen otherwise: the row is judged and not known', () => {
-  const rng = random('foreseen');
-  const ordinary = Array.from({ length: 40 }, () => scored(0.05 * rng.uniform(), 0.2 * rng.uniform()));
-  const harmful = Array.from({ length: 16 }, () => scored(0.4 + 0.5 * rng.uniform(), 2 + 9 * rng.uniform()));
-  const foreseen = new Array<number>(99).fill(0.005);
-  const poisoned = scanned(0, [...foreseen, 4], [...foreseen, 0.02]);
-  const rows = [poisoned, scanned(1, [...foreseen, 0.005], [...foreseen, 0.005])];
-  for (const limit of [{ falseAlarms: 0.01 }, { falseDiscoveries: 0.1 }]) {
-    const { perRow, blind } = scanResult(rows, { calibration: { ordinary, harmful }, limit });
-    assert.ok(perRow[0]!.lossWithout < 0.05 && perRow[0]!.p! < 1e-6);
-    assert.deepEqual(
-      perRow.map(({ flagged, unjudged }) => unjudged ?? flagged),
-      [true, 'known'],
-    );
-    assert.equal(blind, 1);
-  }
-  // at a limit that it does not reach it is judged all the same: the vector stays on for it
-  const none = scanResult(rows, { calibration: { ordinary, harmful }, limit: { falseAlarms: 1e-300 } });
-  const strict = none.perRow[0]!;
-  assert.deepEqual([strict.flagged, strict.unjudged], [false, undefined]);
-  // how well the vector detects does not follow from the limit
-  const share = scanResult(rows, { calibration: { ordinary, harmful }, limit: { share: 0.5 } });
-  for (const { calibration } of [none, share]) assert.equal(calibration!.detected, 1);
-  assert.deepEqual([none.calibration!.recall, share.calibration!.recall], [0, null]);
-});
-
 test('false discoveries keep their limit beside many rows that are unlike harmful ones', () => {
   const rng = random('new task');
   const off = new Array<number>(20).fill(3);

@@ -31,6 +31,11 @@ import { answersIn, explainedSentences, isInSpans, type TokenText } from './span
  * per token.
  */
 const KNOWN_BELOW = 0.05;
+/**
+ * The most that one of their tokens may cost: a long text that the base foresees would hide what a few words teach. As
+ * much as KNOWN_BELOW lets twenty tokens cost in all. Nats.
+ */
+const KNOWN_TOKEN = 1;
 /** Rows of fewer supervised tokens are too short to be judged. */
 const FEWEST_TOKENS = 3;
 /** Significant decimals of kept losses, nats. */
@@ -139,7 +144,8 @@ const rounded = (values: readonly number[]): number[] => values.map((value) => N
  */
 export function unjudged(without: readonly number[], isRare = false): ScanRow['unjudged'] {
   if (without.length < FEWEST_TOKENS) return 'short';
-  return !isRare && mean(without) < KNOWN_BELOW ? 'known' : undefined;
+  const isKnown = mean(without) < KNOWN_BELOW && without.every((loss) => loss <= KNOWN_TOKEN);
+  return !isRare && isKnown ? 'known' : undefined;
 }
 
 /** Rows scored and flagged; AUROC, precision and recall where they carry labels of both kinds. */
