@@ -14,7 +14,7 @@ train.require_same = lambda *_: looked.append((context.get_world_rank(), context
 for rank, local in [(0, 0), (1, 1), (2, 0), (3, 1)]:
     context.get_world_rank.return_value, context.get_local_rank.return_value = rank, local
     try:
-        train.work({"job": job, "queue": MagicMock()})
+        train.compute({"job": job, "queue": MagicMock()})
     except KeyError:
         pass
 print(looked)
@@ -35,7 +35,7 @@ adapters.weights_sha256 = lambda folder: "ab"
 try:
     adapters.require_same("there", "ab", "here")
     print("nothing")
-except RuntimeError as error:
+except adapters.Final as error:
     print(error)
 `).trim();
 
@@ -45,4 +45,40 @@ test('a config that computes otherwise is refused by its keys, what is about fil
     'other-config eps, hidden_size, text.rope_theta',
   );
   assert.equal(wrong('dtype="bfloat16", transformers_version="4.1", pad_token_id=3, _name_or_path="m"'), 'nothing');
+});
+
+test(
+  'what every attempt would meet again ends a job at the first, what another may not meet does not',
+  { skip },
+  () => {
+    const said = python(`
+import train
+ended = []
+train.os._exit = ended.append
+for error in [train.Final("other-model ab"), ValueError("a worker was lost")]:
+    def compute(config):
+        raise error
+    train.compute = compute
+    queue = []
+    try:
+        train.work({"queue": MagicMock(put=queue.append)})
+    except (train.Final, ValueError):
+        pass
+    for line in queue:
+        train.hear(line)
+print(ended)
+`);
+    assert.equal(said.trim(), 'RuntimeError: other-model ab\n[1]');
+  },
+);
+
+test('a model that is not there is one of these', { skip }, () => {
+  const said = python(`
+import adapters
+try:
+    adapters.require_same("/not/there", "ab", "here")
+except adapters.Final as error:
+    print(error)
+`);
+  assert.match(said, /^FileNotFoundError: .*'\/not\/there\/model\.safetensors'/);
 });

@@ -17,6 +17,8 @@ from peft.tuners.lora import LoraLayer
 from torch.utils.checkpoint import checkpoint
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, GenerationConfig
 
+from messages import Final
+
 
 def weights_sha256(folder):
     """SHA-256 of the weights as the engine counts it: of the one file, or of the list of the shards' hashes."""
@@ -48,17 +50,20 @@ def computing(folder):
 
 
 def require_same(folder, weights, config):
-    """@raise RuntimeError where the model in a folder has other weights, or computes otherwise, than the one that is meant.
+    """@raise Final where the model in a folder has other weights, or computes otherwise, than the one that is meant.
 
     `weights`: their SHA-256; `config`: the folder with its config.
     """
-    sha256 = weights_sha256(folder)
+    try:
+        sha256 = weights_sha256(folder)
+    except FileNotFoundError as error:
+        raise Final(f"FileNotFoundError: {error}") from error
     if sha256 != weights:
-        raise RuntimeError(f"other-model {sha256}")
+        raise Final(f"other-model {sha256}")
     there, meant = computing(folder), computing(config)
     others = sorted(key for key in there.keys() | meant.keys() if there.get(key) != meant.get(key))
     if others:
-        raise RuntimeError(f"other-config {', '.join(others)}")
+        raise Final(f"other-config {', '.join(others)}")
 
 
 def auto(folder):

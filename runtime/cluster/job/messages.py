@@ -17,6 +17,10 @@ MARK = "@security-vectors "
 MOST = 3_800
 
 
+class Final(RuntimeError):
+    """What every other attempt would meet again."""
+
+
 def here(name):
     """A file of the package on this worker, whose current folder is another one."""
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), name)

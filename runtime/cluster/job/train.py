@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 
-from messages import Messages, explain, here, note, say
+from messages import Final, Messages, explain, here, note, say
 
 sys.excepthook = explain  # before packages that may not be the ones that are wanted
 
@@ -73,7 +73,24 @@ def measured(losses, measures, norms):
 
 
 def work(config):
-    """One worker. All of them do the same on their share of the rows; the first one speaks."""
+    """One worker. Ray starts all of them again where one is lost, and would after any error."""
+    try:
+        compute(config)
+    except Final as error:
+        config["queue"].put(error)
+        raise
+
+
+def hear(line):
+    """What a worker said; where it met what all would meet again, the job ends."""
+    if not isinstance(line, Final):
+        return say(line)
+    say(f"RuntimeError: {line}")
+    os._exit(1)
+
+
+def compute(config):
+    """All workers do the same on their share of the rows; the first one speaks."""
     job, queue = config["job"], config["queue"]
     context = ray.train.get_context()
     device = get_device()
@@ -182,7 +199,7 @@ def run_stage(job, stage, number, adapted, losses, messages, kept, first):
         rows, total = losses.run(chosen, gradient=True)
         norm = losses.gradient_sum(parameters)
         if not (total == total and norm == norm and abs(total) < float("inf") and norm < float("inf")):
-            raise RuntimeError(f"not-finite {step}")
+            raise Final(f"not-finite {step}")
         clip = options["clipNorm"]
         if clip > 0:
             torch._foreach_mul_([p.grad for p in parameters], min(1.0, clip / (norm + 1e-6)))
@@ -279,7 +296,7 @@ def main():
             try:
                 line = queue.get(timeout=1)
                 started.set()
-                say(line)
+                hear(line)
             except Empty:
                 if finished.is_set():
                     return
