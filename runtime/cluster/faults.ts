@@ -187,9 +187,15 @@ const MEANINGS: readonly [pattern: RegExp, message: (found: RegExpExecArray) => 
     'Use "strategy": "fsdp" with more workers, "precision": "bf16", or a lower batch.maxTokens; then resume.',
   ],
   [
-    /storage_path|_validate_storage_marker|StorageContext/,
+    /Unable to set up cluster storage/,
     () => 'the workers do not share on.storage.',
     'Name a folder that every worker mounts, or a bucket.',
+  ],
+  [
+    // The functions in which Ray opens it and tries to write there, and how that ends.
+    /in (?:get_fs_and_path|_create_validation_file)\n(?:.*\n)*?.*?\b((?:\w*Error|pyarrow\.lib\.\w+): .+)/,
+    ([, why]) => `on.storage cannot be used: ${firstLine(why).replace(/\.?$/, '.')}`,
+    'Name a folder that every worker mounts and can write to, by an absolute path, or a bucket.',
   ],
   [
     /ActorDiedError|WorkerHealthCheck|node .*(died|terminated)|actor died/i,

@@ -11,6 +11,18 @@ const { server, recipe, run, outputFolder, nextOutput } = await useCluster();
 /** A piece of a message, which was said before. */
 const part = (data: string): string => `@security-vectors ${JSON.stringify({ seq: 1, kind: 'part', data })}`;
 
+/** What Ray says where it cannot use a storage: in the words of its controller, whose name stands before each line. */
+const storageTrace = (within: string, error: string): string =>
+  [
+    '    return StorageContext(',
+    `  File "storage.py", line 418, in ${within}`,
+    '    self.storage_filesystem.create_dir(self.experiment_fs_path)',
+    '  File "pyarrow/error.pxi", line 92, in pyarrow.lib.check_status',
+    error,
+  ]
+    .map((line) => `\u001b[36m(TrainController pid=8984)\u001b[0m ${line}`)
+    .join('\n');
+
 const RAY_KEY = secretKey(server.address, 'RAY_KEY');
 
 describe('faults of a run on a cluster', () => {
@@ -206,9 +218,22 @@ describe('faults of a run on a cluster', () => {
       /on\.storage names a bucket that is not there/,
     ],
     [
-      'a folder of storage that is not there',
-      '  File "storage.py", line 400, in _validate_storage_marker\nOSError: The specified container does not exist.',
+      'a storage that other workers do not see',
+      '  File "storage.py", line 456, in _check_validation_file\n    raise RuntimeError(\nRuntimeError: Unable to set up cluster storage with the following settings:\nStorageContext<',
       /the workers do not share on\.storage/,
+    ],
+    [
+      'a storage that cannot be written',
+      storageTrace(
+        '_create_validation_file',
+        "OSError: [Errno 30] Cannot create directory '/shared/x'. Detail: [errno 30] Read-only file system",
+      ),
+      /on\.storage cannot be used: OSError: .*Read-only file system\.$/,
+    ],
+    [
+      'a storage that is no absolute path',
+      storageTrace('get_fs_and_path', "pyarrow.lib.ArrowInvalid: URI has empty scheme: 'shared/x'"),
+      /on\.storage cannot be used: pyarrow\.lib\.ArrowInvalid: URI has empty scheme: 'shared\/x'\.$/,
     ],
     [
       'a model that is not there',
