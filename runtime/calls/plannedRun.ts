@@ -3,14 +3,22 @@ import { basename, resolve } from 'node:path';
 import { hubAdapters } from '../adapters/hubAdapters.js';
 import { estimateText, hasRoom, remedyText } from '../contract/estimate.js';
 import type { RunEvent } from '../contract/events.js';
-import { isTraining } from '../contract/kinds.js';
+import { isTraining, KINDS } from '../contract/kinds.js';
 import type { Manifest } from '../contract/manifest.js';
 import type { Recipe, RunRecipe } from '../contract/recipe.js';
 import { recipeInputs } from '../contract/recipeInputs.js';
 import type { DeviceChoice } from '../contract/recipeWords.js';
 import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import type { RecipeFile } from '../recipes/reading/readRecipe.js';
-import { lostBy, plainOutput, planOutput, runBytes, type OutputOptions } from '../runs/output.js';
+import {
+  canGoOn,
+  lostBy,
+  plainOutput,
+  planOutput,
+  runBytes,
+  type OutputOptions,
+  type OutputPlan,
+} from '../runs/output.js';
 import { requireFree, whileFree } from '../runs/owner.js';
 import { stepsMade } from '../runs/runFolder.js';
 import { Cancelled, HumanError } from '../support/errors.js';
@@ -48,6 +56,7 @@ export async function planned({ recipe, path: local, file }: Given, options: Pla
   const output = await plainOutput(resolve(options.output ?? path(recipe.output)));
   const inputs = recipeInputs(recipe).map(({ key, path: relative }) => ({ key, path: path(relative) }));
   const plan = await whileFree(output, () => planOutput(output, [{ key: '', path: file }, ...inputs], options));
+  if (!isTraining(recipe)) requireNothingTrained(plan);
   // The folder is taken, and this checked again, when the inputs have been read, which may take a while.
   await requireFree(plan.folder);
   const estimate = await expectedOf(recipe, path, { ...options, output: plan.folder });
@@ -57,6 +66,15 @@ export async function planned({ recipe, path: local, file }: Given, options: Pla
   const lost = options.resume ? undefined : lostBy(plan);
   if (lost) progress(`starting over without ${await shownLoss(lost, plan.folder)}`);
   return { began, started, progress, hub, path, plan, estimate, expected };
+}
+
+/** What took hours to train is not lost to an evaluation, which a script always starts with --force. */
+function requireNothingTrained({ output, standing: [found] }: OutputPlan): void {
+  if (!found || !KINDS[found.kind].trains || !(found.outcome === 'finished' || canGoOn(output))) return;
+  throw new HumanError(
+    `the output folder holds what the run "${found.name}" of ${found.started} trained, which no evaluation takes the place of.`,
+    { place: output, remedy: 'Name another folder as "output", or with --out.' },
+  );
 }
 
 /** What is wrong with the inputs is not told here: the run reads them all. */

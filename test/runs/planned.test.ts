@@ -78,3 +78,40 @@ test('a folder in which another process began and ended since the run was planne
   await runRecipe(file('recipe.json'), stopAfter(2));
   await late({ force: true }, () => runRecipe(file('recipe.json'), { ...stopAfter(5), resume: true }));
 });
+
+test('what was trained is lost to no evaluation, whatever a script asks for, and an evaluation to the next one', async (t) => {
+  const root = await temporary(t);
+  await writeWorkspace(root);
+  const run = async (recipe: object, options: object): Promise<unknown> => {
+    await writeFile(join(root, 'recipe.json'), JSON.stringify(recipe));
+    return runRecipe(join(root, 'recipe.json'), { ...silent, ...options });
+  };
+  const training = { ...VECTOR, steps: 4, evaluateEvery: 1 };
+  const evaluate = [{ name: 'forbidden', file: 'forbidden.jsonl', measure: 'harm' }];
+  const { model, threads, device } = VECTOR;
+  const evaluation = {
+    kind: 'evaluate',
+    model,
+    threads,
+    device,
+    evaluate,
+    generation: { maxNewTokens: 2 },
+    output: 'o',
+  };
+  const [finished, stopped, answers] = ['finished', 'stopped', 'answers'].map((name) => join(root, name));
+  await run(training, { output: finished });
+  const stop = new AbortController();
+  await run(training, { output: stopped, signal: stop.signal, onEvent: ({ kind }: RunEvent) => kind === 'step' && stop.abort() }); // oxfmt-ignore
+  for (const output of [finished!, stopped!]) {
+    const before = await picture(output);
+    await assert.rejects(run(evaluation, { output, force: true }), {
+      message: /^the output folder holds what the run "\w+" of .* trained, which no evaluation takes the place of\.$/,
+      place: output,
+      remedy: /^Name another folder/,
+    });
+    assert.deepEqual(await picture(output), before);
+  }
+  await run(evaluation, { output: answers });
+  await run(evaluation, { output: answers, force: true });
+  await run(training, { output: answers, force: true });
+});
