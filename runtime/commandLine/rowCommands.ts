@@ -25,7 +25,8 @@ export async function scan({ values, out, reporter }: Given): Promise<number> {
   const data = resolve(required(values, 'data'));
   const read = readAs(values);
   const clean = values.clean === undefined ? undefined : resolve(values.clean);
-  if (clean !== undefined) await checkCleaned({ data, out: clean, force: values.force });
+  const ordinary = values.ordinary && resolve(values.ordinary);
+  if (clean !== undefined) await checkCleaned({ data, ordinary, out: clean, force: values.force });
   else if (values.force === true) throw wrong('--force is of use only with --clean.');
   for (const name of ['reviewed', 'keep-unscanned'] as const)
     if (clean === undefined && values[name] === true) throw wrong(`--${name} is of use only with --clean.`);
@@ -38,7 +39,7 @@ export async function scan({ values, out, reporter }: Given): Promise<number> {
       data,
       ...read,
       limit: scanLimit(values),
-      ordinary: values.ordinary && resolve(values.ordinary),
+      ordinary,
       ...(decisions && { reviewed: 'leave' as const }),
       ...computing(values),
     },

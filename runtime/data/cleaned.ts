@@ -32,17 +32,22 @@ interface Options extends Cleaning, Readonly<ReadAs> {
   readonly force?: boolean;
 }
 
-/** @throws HumanError when this file may not be written */
+/**
+ * @param ordinary file of rows that a scan compares with
+ * @throws HumanError when this file may not be written
+ */
 export async function checkCleaned({
   data,
+  ordinary,
   out,
   force = false,
-}: Pick<Options, 'data' | 'out' | 'force'>): Promise<void> {
-  if (await isSameFile(data, out))
-    throw new HumanError('the cleaned file would replace the data file itself.', {
-      place: out,
-      remedy: 'Give another file.',
-    });
+}: Pick<Options, 'data' | 'out' | 'force'> & { readonly ordinary?: string }): Promise<void> {
+  for (const [file, what] of [
+    [data, 'data file itself'],
+    [ordinary, 'file of ordinary rows'],
+  ])
+    if (file !== undefined && (await isSameFile(file, out)))
+      throw new HumanError(`the cleaned file would replace the ${what}.`, { place: out, remedy: 'Give another file.' });
   if (!isSameKind(data, out) && !/\.(jsonl|ndjson)$/i.test(out)) {
     const own = isText(data) ? extname(data).toLowerCase() : '.jsonl';
     throw new HumanError('a cleaned file has JSON lines, or the format of the data file if that is text.', {

@@ -10,6 +10,7 @@ import { cleaningOf } from '../../runtime/contract/cleaning.js';
 import { checkCleaned, writeCleaned } from '../../runtime/data/cleaned.js';
 import { rowHash } from '../../runtime/data/rowHash.js';
 import { withAnswer } from '../../runtime/data/withAnswer.js';
+import { cli } from '../calls/support.js';
 import { cleaned, hashesOf } from '../support/cleaned.js';
 import { watch } from '../support/faults.js';
 
@@ -273,6 +274,18 @@ test('rows of a file of many pieces are copied as they are', async () => {
   assert.equal(await clean(data), `${kept(rows).join('\n')}\n`);
   assert.equal(await clean(list), `[${kept(rows).join(', ')}]`);
   assert.equal(await clean(csv), `text,n\n${kept(rows.map((_, i) => `"${'é'.repeat(200)}\n",${i}\n`)).join('')}`);
+});
+
+test('a scan does not replace the file of ordinary rows, by whatever name', async () => {
+  const data = await put('scanned.jsonl', '{"text": "a"}\n');
+  const ordinary = await put('ordinary.jsonl', '{"text": "b"}\n');
+  const out = join(folder, 'ordinary.clean.jsonl');
+  await link(ordinary, out);
+  const args = ['scan', '--model', 'm', '--vector', 'v', '--data', data, '--ordinary', ordinary, '--force', '--clean'];
+  for (const name of [ordinary, out]) {
+    const stderr = `error: ${name}: the cleaned file would replace the file of ordinary rows. Give another file.\n`;
+    assert.deepEqual(await cli([...args, name]), { code: 2, stdout: '', stderr });
+  }
 });
 
 test('a list that is cut off gets an end', async () => {
