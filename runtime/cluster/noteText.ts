@@ -1,8 +1,8 @@
 import type { ClusterTarget } from '../contract/recipeCluster.js';
 import type { JobNote } from './messages.js';
 
-const startedText = (workers: number): string =>
-  workers === 1 ? 'one worker has started' : `${workers} workers have started`;
+const loadingText = (workers: number): string =>
+  workers === 1 ? 'one worker has started, and reads the model' : `${workers} workers have started, and read the model`;
 
 /** What a job says of itself, for people. */
 export function noteText(
@@ -20,8 +20,10 @@ export function noteText(
         : `waiting for workers: ${list(wanted)} wanted, ${list(free)} free of ${list(there)}`;
     case 'restarted':
       return `a worker was lost, or the job began anew: it goes on from step ${step}`;
+    case 'loading':
+      return loadingText(workers ?? target.workers);
     case 'started':
-      return startedText(workers ?? target.workers);
+      return 'the model is read';
     default:
       return undefined;
   }

@@ -3,24 +3,30 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { python, skip } from './played.js';
 
-test('the first worker of each node looks at the model there', { skip }, () => {
-  const said = python(`
+test(
+  'the first worker of each node looks at the model there, when it has been said that they have started',
+  { skip },
+  () => {
+    const said = python(`
 import train
 job = {"model": "/m", "modelSha256": "ab", "config": "c"}
 context = train.ray.train.get_context.return_value
 train.ray.train.get_checkpoint.return_value = None
+context.get_world_size.return_value = 4
 looked = []
 train.require_same = lambda *_: looked.append((context.get_world_rank(), context.get_local_rank()))
+queue = MagicMock(put=lambda line: looked.append(train.json.loads(line.removeprefix("@security-vectors "))["note"]))
 for rank, local in [(0, 0), (1, 1), (2, 0), (3, 1)]:
     context.get_world_rank.return_value, context.get_local_rank.return_value = rank, local
     try:
-        train.compute({"job": job, "queue": MagicMock()})
+        train.compute({"job": job, "queue": queue})
     except KeyError:
         pass
 print(looked)
 `);
-  assert.equal(said.trim(), '[(0, 0), (2, 0)]');
-});
+    assert.equal(said.trim(), "['loading', (0, 0), (2, 0)]");
+  },
+);
 
 /** What is wrong with a model there, whose config is changed like this. */
 const wrong = (change: string): string =>

@@ -106,6 +106,7 @@ def compute(config):
     messages = Messages(put, kept["said"] if kept else ())
     if kept:
         put(note("restarted", step=kept["step"]))
+    put(note("loading", workers=context.get_world_size()))
     # Each node may have a folder of its own under this path.
     if job["modelSha256"] and context.get_local_rank() == 0:
         require_same(job["model"], job["modelSha256"], here(job["config"]))
