@@ -83,15 +83,30 @@ test('a value that does not fit is told in plain words what was expected', () =>
     refused({ ...FINETUNE, ...change }, message);
 });
 
+const remedy = (recipe: object): string => {
+  try {
+    parsed({ ...FINETUNE, ...recipe });
+  } catch (error) {
+    return (error as { remedy?: string }).remedy ?? '';
+  }
+  assert.fail(JSON.stringify(recipe));
+};
+
+test('a text in the place of an object that needs no more than one is answered with that object', () => {
+  for (const [recipe, wanted] of [
+    [{ data: 'my "rows".jsonl' }, 'Write { "file": "my \\"rows\\".jsonl" }.'],
+    [{ data: { file: 'd', mix: 'm.jsonl' } }, 'Write { "file": "m.jsonl" }.'],
+    [{ probes: { harmful: 'h.jsonl' } }, 'Write { "file": "h.jsonl" }.'],
+    [{ vectors: ['../vectors/a'] }, 'Write { "adapter": "../vectors/a" }.'],
+    // a list of sets, each of which needs more
+    [{ evaluate: ['eval.jsonl'] }, 'Correct this value.'],
+    [{ optimizer: 'adamw' }, 'Correct this value.'],
+    [{ vectors: [3] }, 'Correct this value.'],
+  ] as const)
+    assert.equal(remedy(recipe), wanted, JSON.stringify(recipe));
+});
+
 test('an unknown key is answered with the one that is likely meant', () => {
-  const remedy = (recipe: object): string => {
-    try {
-      parsed({ ...FINETUNE, ...recipe });
-    } catch (error) {
-      return (error as { remedy?: string }).remedy ?? '';
-    }
-    assert.fail(JSON.stringify(recipe));
-  };
   for (const [recipe, key] of [
     [{ learningRate: 1 }, 'optimizer.learningRate'],
     [{ lerningRate: 1 }, 'optimizer.learningRate'],

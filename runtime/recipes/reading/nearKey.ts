@@ -37,7 +37,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 };
 
 interface Schema {
+  type?: string;
   properties?: Record<string, Schema>;
+  required?: string[];
   anyOf?: Schema[];
   allOf?: Schema[];
   items?: Schema;
@@ -57,12 +59,33 @@ function* keysOf(
 const lastOf = (key: string): string => key.slice(key.lastIndexOf('.') + 1);
 const plain = (key: string): string => key.toLowerCase().replace(/[_\s-]/g, '');
 
+const schemaOf = (kind: keyof typeof recipeSchemas): Schema =>
+  z.toJSONSchema(recipeSchemas[kind] as z.ZodType, { io: 'input' }) as Schema;
+
+/** Of an object in a recipe the one key that it cannot be without, if that is a text: `file` of a data source. */
+export function textOf(path: readonly PropertyKey[], kind: keyof typeof recipeSchemas): string | undefined {
+  let schemas = [schemaOf(kind)];
+  for (const part of path) {
+    const forms = schemas.flatMap(formsOf);
+    schemas = forms.flatMap(({ properties, items }) => (typeof part === 'number' ? items : properties?.[String(part)]) ?? []); // oxfmt-ignore
+  }
+  const [object, ...others] = schemas.flatMap(formsOf).filter(({ properties }) => properties);
+  const [key, ...more] = object?.required ?? [];
+  const isAlone = object && others.length === 0 && key !== undefined && more.length === 0;
+  return isAlone && object.properties?.[key]?.type === 'string' ? key : undefined;
+}
+
+const formsOf = (schema: Schema): Schema[] => [
+  schema,
+  ...[...(schema.anyOf ?? []), ...(schema.allOf ?? [])].flatMap(formsOf),
+];
+
 /**
  * @param within the object that has the key, as a path: "optimizer", or "" for the recipe itself
  * @returns a path of a recipe of this kind, such as "optimizer.learningRate"; of several the nearest to where it stands
  */
 export function nearKey(key: string, within: string, kind: keyof typeof recipeSchemas): string | undefined {
-  const keys = [...new Set(keysOf(z.toJSONSchema(recipeSchemas[kind] as z.ZodType, { io: 'input' }) as Schema))];
+  const keys = [...new Set(keysOf(schemaOf(kind)))];
   const elsewhere = ELSEWHERE[key];
   if (elsewhere !== undefined && keys.includes(elsewhere)) return elsewhere;
   const wanted = plain(key);

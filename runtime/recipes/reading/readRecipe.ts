@@ -100,7 +100,15 @@ export function parseRecipe(text: string, name: string, read: (value: unknown) =
     });
   const result = safeParse(recipeSchemas[kind] as z.ZodType<Recipe>, read(value));
   if (result.success) return result.data;
-  throw recipeFault(result.error.issues, { kind, placeOf, isThere: (path) => nodeAt(path) !== undefined });
+  throw recipeFault(result.error.issues, {
+    kind,
+    placeOf,
+    isThere: (path) => nodeAt(path) !== undefined,
+    textAt(path) {
+      const found: unknown = nodeAt(path)?.value;
+      return typeof found === 'string' ? found : undefined;
+    },
+  });
 }
 
 /** Whether the text has JSON lines: the first two are objects, each a whole one. */

@@ -3,7 +3,7 @@ import type * as z from 'zod';
 import { sum } from '../../contract/sum.js';
 import type { Recipe } from '../../contract/recipe.js';
 import { HumanError } from '../../support/errors.js';
-import { nearKey } from './nearKey.js';
+import { nearKey, textOf } from './nearKey.js';
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
@@ -13,6 +13,8 @@ interface RecipeText {
   /** File, line and key. */
   placeOf(path: Path): string;
   isThere(path: Path): boolean;
+  /** The text that stands there; undefined for other values. */
+  textAt(path: Path): string | undefined;
 }
 
 /** Values of several keys that do not go together, each of which is right alone. */
@@ -45,7 +47,16 @@ function faultOf(issue: Issue, recipe: RecipeText): HumanError {
   const [message, place] = [`${plainly(issue).replace(/\.$/, '')}.`, placeOf(issue.path)];
   // What is ours says what to do.
   if (issue.code === 'custom') return new Clash(message, { place });
-  return new HumanError(message, { place, remedy: 'Correct this value.' });
+  return new HumanError(message, { place, remedy: instead(issue, recipe) });
+}
+
+/** A text in the place of an object that has little more to say is meant for its key: a file for a data source. */
+function instead(issue: Issue, { kind, textAt }: RecipeText): string {
+  const isObject = issue.code === 'invalid_type' && issue.expected === 'object';
+  const [key, text] = isObject ? [textOf(issue.path, kind), textAt(issue.path)] : [];
+  return key === undefined || text === undefined
+    ? 'Correct this value.'
+    : `Write { "${key}": ${JSON.stringify(text)} }.`;
 }
 
 function meant({ path, keys: [key] }: Issue & { keys: readonly string[] }, kind: RecipeText['kind']): string {
