@@ -188,6 +188,18 @@ describe('faults of a run on a cluster', () => {
     assert.deepEqual(stepsOf(await recorded(outputFolder())), [1, 2, 3, 4]);
   });
 
+  it('the checkpoint that resuming goes on from is named, not the step at which the job ended', async () => {
+    server.script = function* (job) {
+      const say = numbered();
+      for (const group of messagesOf(job).slice(0, 4)) yield group.flatMap(say);
+      return 'STOPPED';
+    };
+    const { error, events } = await run(await recipe());
+    assert.deepEqual(stepsOf(events), [1, 2, 3]);
+    assert.match(error!.message, /the job was stopped on the cluster, not from here/);
+    assert.match(error!.remedy!, /checkpoint of step 2/);
+  });
+
   it('of a failure that nobody knows it is said which packages there are other ones', async () => {
     server.script = endsWith(function* () {
       yield ['other packages: transformers 4.53.3 instead of 5.23.0', 'TypeError: strange'];

@@ -68,8 +68,9 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
   let { ended } = training;
   /** Whether training ends with what was measured. */
   let enough = false;
-  /** Steps of the job, of which the state may be an earlier one. */
+  /** Steps of the job, of which the state may be an earlier one; of the last checkpoint. */
   let made = state.step;
+  let saved = state.step;
 
   /** A check that fails ends the job, too. */
   const checked = async <T>(check: () => Promise<T> | T): Promise<T> => {
@@ -123,6 +124,7 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
         if (message.stage < own) break;
         artifacts[TAKEN] = String(seq);
         ended = enough && message.step > 0;
+        saved = message.step;
         await checkpoint(message.step);
         break;
       case 'adapter':
@@ -149,7 +151,7 @@ export async function trainOnCluster(options: ClusterTraining): Promise<Map<stri
     await cluster.run(
       TRAIN,
       { adapters: sent, scales: plan.scales, files: plan.files(), stages: written, deliver, recompute },
-      { after, step: () => state.step, onMessage, enough: () => ended },
+      { after, step: () => saved, onMessage, enough: () => ended },
     );
   const isEarly = ended;
   await options.settle?.();
