@@ -277,6 +277,12 @@ test('spans are widened to whole sentences: from where they begin, which is not 
   assert.deepEqual(widened(long, [15, 17]), [long.slice(14).join('')], 'no sentence begins near: one word earlier');
   assert.deepEqual(widened(long, [2, 4]), [long.join('')], 'the answer begins near');
   assert.deepEqual(widened(answer), []);
+  const dots = ['It', ' is', '.', ' Add', ' 3', '.', '5', ' g', ' as', ' a', '.', 'com', ' says', '!"', ' Next', '.'];
+  const whole = ' Add 3.5 g as a.com says!"';
+  assert.deepEqual(widened(dots, [3, 5]), [whole], 'a number or an address goes on behind its point');
+  assert.deepEqual(widened(dots, [7, 9]), [whole]);
+  assert.deepEqual(widened(dots, [11, 13]), [whole]);
+  assert.deepEqual(widened([' 是', '.', '我', ' b', '.'], [0, 1]), [' 是.'], 'no space is between sentences');
 });
 
 test('insertions by token: the word that is not foreseen belongs to them, in a reading of its own, and their sentence where it ends close by', () => {

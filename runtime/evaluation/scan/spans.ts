@@ -74,6 +74,8 @@ const MAX_ONSET = 12;
 /** How far before a span a word with a capital counts as the beginning of its sentence. */
 const NEAR = 3;
 const SENTENCE_END = /[.!?\n…。！？｡．؟۔।][\p{Pe}\p{Pf}"'*]*\s*$/u;
+/** Marks that also stand within words and numbers. */
+const POINT = /[.!?][\p{Pe}\p{Pf}"'*]*$/u;
 const CAPITAL = /^\s*\p{Lu}(\p{Ll}|$)/u;
 
 /**
@@ -104,16 +106,20 @@ function ending(end: number, tokens: readonly TokenText[]): number {
   return to;
 }
 
-const endsSentence = (at: number, tokens: readonly TokenText[]): boolean =>
-  SENTENCE_END.test(tokens[at - 1]?.text ?? '');
-
-/** Whether a place between two tokens lies within a character. */
-const isInCharacter = (at: number, tokens: readonly TokenText[]): boolean => tokens[at - 1]?.open === true;
-
 const LETTER_BEHIND = /[\p{L}\p{M}\p{N}]$/u;
 const LETTER_BEFORE = /^[\p{L}\p{M}\p{N}]/u;
 /** Scripts that put no space between words. */
 const UNSPACED = /[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Thai}\p{sc=Laoo}\p{sc=Khmr}\p{sc=Mymr}]/u;
+
+/** A mark directly before a letter or a digit ends none: 3.5, www.example.org. */
+function endsSentence(at: number, tokens: readonly TokenText[]): boolean {
+  const [before, behind] = [tokens[at - 1]?.text ?? '', tokens[at]?.text ?? ''];
+  if (!SENTENCE_END.test(before)) return false;
+  return !POINT.test(before) || !LETTER_BEFORE.test(behind) || UNSPACED.test(behind[0]);
+}
+
+/** Whether a place between two tokens lies within a character. */
+const isInCharacter = (at: number, tokens: readonly TokenText[]): boolean => tokens[at - 1]?.open === true;
 
 /** The same of a word. */
 function isInWord(at: number, tokens: readonly TokenText[]): boolean {
