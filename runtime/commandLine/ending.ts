@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { formatDuration, plural } from '../contract/format.js';
 import { RUN_FILES } from '../contract/runFiles.js';
 import { readingOf, runView } from '../contract/runView.js';
+import type { Manifest } from '../contract/manifest.js';
 import type { SweepFile } from '../contract/sweep.js';
 import { readTable } from '../calls/sweepTable.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
@@ -30,7 +31,7 @@ export async function reportEnd(
   const sweep = isSweep ? await readTable(done.output) : undefined;
   if (sweep && sweep.points.length > 0) out.log(sweepTable(sweep, out.width));
   if (done.outcome === 'stopped') {
-    out.log(isSweep ? stoppedSweep(done, sweep) : stoppedRun(done));
+    out.log(isSweep ? stoppedSweep(done, sweep) : stoppedRun(done, manifest?.kind));
     return EXIT.stopped;
   }
   const code = await reportRun(done.output, done.measurements, out);
@@ -38,10 +39,12 @@ export async function reportEnd(
   return !isJudged && sweep?.points.some(({ error }) => error) ? EXIT.failed : code;
 }
 
-const stoppedRun = ({ output, step }: DoneEvent): string =>
-  hasCheckpoint(join(output, RUN_FILES.checkpoint))
+function stoppedRun({ output, step }: DoneEvent, kind: Manifest['kind'] | undefined): string {
+  if (kind === 'evaluate') return 'Stopped; an evaluation is not resumed. Run it again.';
+  return hasCheckpoint(join(output, RUN_FILES.checkpoint))
     ? `Stopped after step ${step}; everything up to there is saved in ${output}. Continue with --resume.`
     : 'Stopped before the first checkpoint; there is nothing to resume.';
+}
 
 /** A point that failed is run again. */
 function stoppedSweep({ output }: DoneEvent, sweep?: SweepFile): string {

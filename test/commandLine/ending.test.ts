@@ -41,6 +41,18 @@ test('stopped before it had begun, it says so, whatever stands there', async () 
   assert.deepEqual(await said(stopped(folder, 1)), before);
 });
 
+test('an evaluation that was stopped is run again, and a training without a checkpoint has nothing to resume', async () => {
+  for (const [kind, wanted] of [
+    ['evaluate', 'Stopped; an evaluation is not resumed. Run it again.'],
+    ['finetune', 'Stopped before the first checkpoint; there is nothing to resume.'],
+  ] as const) {
+    const folder = join(root, kind);
+    const done = stopped(folder, 60);
+    await writeKeptRun(folder, 1, { manifest: { kind, outcome: 'stopped', done } });
+    assert.deepEqual(await said(done), [wanted]);
+  }
+});
+
 test('a sweep of which a point failed has failed; a lost protection at a point is a result of it', async () => {
   const output = join(root, 'sweep');
   const done: DoneEvent = { ...stopped(output, 60), outcome: 'finished' };
