@@ -152,7 +152,7 @@ export function estimateDetails(estimate: Estimate, { strings: s, numbers } = EN
   const { steps, extrapolated, disk } = estimate;
   const duration = (value: number): string => formatDuration(rounded(value), s);
   const range = fill(s.details, duration(seconds[0]), duration(seconds[1]), gb(peakBytes[0]), gb(peakBytes[1]));
-  const small = (bytes: number): string => (bytes < SMALLEST ? '<0.01' : gb(bytes));
+  const small = (bytes: number): string => (bytes < SMALLEST ? `<${gb(SMALLEST)}` : gb(bytes));
   const parts = [m.weights, m.adapters, m.moments, m.activations, m.logits, m.program].map(small);
   const [low, high] = stepSeconds.map(n);
   return [

@@ -9,8 +9,8 @@ import { calls } from '../../runtime/calls/calls.js';
 import { runRecipe } from '../../runtime/calls/run.js';
 import { inspect } from '../../runtime/commandLine/modelCommands.js';
 import { EXIT } from '../../runtime/contract/errors.js';
-import { estimateDetails, estimateText, type Estimate } from '../../runtime/contract/estimate.js';
-import { GB } from '../../runtime/contract/format.js';
+import { ESTIMATE_STRINGS, estimateDetails, estimateText, type Estimate } from '../../runtime/contract/estimate.js';
+import { GB, numbersIn } from '../../runtime/contract/format.js';
 import { freeSpace } from '../../runtime/support/freeSpace.js';
 import { sum } from '../../runtime/contract/sum.js';
 import { PLAIN, writeWorkspace } from '../kills/workspace.js';
@@ -119,4 +119,6 @@ test('a sweep takes what all of its points keep', async (t) => {
   assert.ok(two > 1.5 * one && two < 2 * one, `${one} ${two}`);
   const found = await expected({ ...sweep, over: { seed: [1, 2] } });
   assert.match(estimateDetails(found).join('\n'), /^at least <0\.01 GB of disk space for checkpoints and result, 1 GB are free$/m); // oxfmt-ignore
+  const french = { strings: ESTIMATE_STRINGS, numbers: numbersIn('fr') };
+  assert.match(estimateDetails(found, french).join('\n'), /^at least <0,01 GB of disk space/m);
 });
