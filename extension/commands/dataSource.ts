@@ -4,6 +4,7 @@ import { isRead, type DataPreview, type PreviewRow } from '../../runtime/contrac
 import { isFieldOf, type Columns, type ReadAs } from '../../runtime/contract/mapping.js';
 import { BROWSED, isTable } from '../data/files.js';
 import { countsText, showPreview } from '../data/previews.js';
+import { fileInFront } from '../host/documents.js';
 import { inputError, type HostError } from '../host/errors.js';
 import { mappingText } from '../host/mappingText.js';
 import { t } from '../host/text.js';
@@ -75,9 +76,8 @@ async function knownReading(services: Known, file: string): Promise<ReadAs> {
 
 /** The data file that the person looks at. */
 export function dataInFront({ files }: Pick<Services, 'files'>): string | undefined {
-  const { scheme, fsPath } = vscode.window.activeTextEditor?.document.uri ?? {};
-  if (scheme !== 'file' || fsPath === undefined) return undefined;
-  return isTable(fsPath) || files.dataFiles().includes(fsPath) ? fsPath : undefined;
+  const file = fileInFront();
+  return file !== undefined && (isTable(file) || files.dataFiles().includes(file)) ? file : undefined;
 }
 
 /** How a data file is read, for a recipe that is there already. */

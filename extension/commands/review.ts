@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
+import { fileInFront } from '../host/documents.js';
 import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { Services } from '../services/services.js';
@@ -12,7 +13,7 @@ export async function review(
 ): Promise<void> {
   services.assertTrusted();
   const { scans, triagePanels } = services;
-  const active = vscode.window.activeTextEditor?.document.uri.fsPath;
+  const active = fileInFront();
   const open = active !== undefined && scans.get(active) ? active : undefined;
   await triagePanels.show(given.file ?? open ?? (await chooseScanned(services)));
 }

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { fileInFront } from '../host/documents.js';
 import { Cancelled, noFolder } from '../host/errors.js';
 import { folderOf } from '../host/paths.js';
 import { t } from '../host/text.js';
@@ -19,7 +20,7 @@ export function requireRoots(): string[] {
  */
 export async function rootFor(...files: readonly (string | undefined)[]): Promise<string> {
   const roots = requireRoots();
-  for (const file of [...files, vscode.window.activeTextEditor?.document.uri.fsPath]) {
+  for (const file of [...files, fileInFront()]) {
     const root = file === undefined ? undefined : folderOf(file, roots);
     if (root !== undefined) return root;
   }

@@ -8,7 +8,7 @@ import { cleanedText, relatedText, SCAN_STRINGS } from '../../runtime/contract/s
 import { MAX_EDITOR_BYTES, type Scan } from '../data/scans.js';
 import { tableRowList } from '../data/scanTable.js';
 import type { CommandArguments } from '../host/commandArguments.js';
-import { saveOpen } from '../host/documents.js';
+import { fileInFront, saveOpen } from '../host/documents.js';
 import { inputError } from '../host/errors.js';
 import { translated } from '../host/strings.js';
 import { numbers, t } from '../host/text.js';
@@ -63,7 +63,7 @@ export async function saveFine(services: Needs, given: CommandArguments['saveFin
 
 async function scanned({ assertTrusted, scans, reviews }: Needs, file: string | undefined): Promise<Scan> {
   assertTrusted();
-  const data = file ?? vscode.window.activeTextEditor?.document.uri.fsPath;
+  const data = file ?? fileInFront();
   if (data !== undefined) {
     await saveOpen(data);
     await scans.look(data);

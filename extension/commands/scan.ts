@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
-import { saveOpen } from '../host/documents.js';
+import { fileInFront, saveOpen } from '../host/documents.js';
 import { errorData, noVector } from '../host/errors.js';
 import { adapterName } from '../../runtime/contract/adapterName.js';
 import { errorText } from '../../runtime/contract/errors.js';
@@ -68,7 +68,7 @@ export async function scan(
 
 export async function clearScan(
   { scans }: Pick<Services, 'scans'>,
-  { file = vscode.window.activeTextEditor?.document.uri.fsPath }: CommandArguments['clearScan'],
+  { file = fileInFront() }: CommandArguments['clearScan'],
 ): Promise<void> {
   if (file === undefined || !scans.get(file)) return;
   const detail = t(

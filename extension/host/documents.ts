@@ -6,6 +6,14 @@ import { t } from './text.js';
 export const openDocument = (file: string): vscode.TextDocument | undefined =>
   vscode.workspace.textDocuments.find(({ uri, isClosed }) => !isClosed && uri.scheme === 'file' && uri.fsPath === file);
 
+/** The file that the person looks at. A very large one, and one that the window has not opened yet, has only a tab. */
+export function fileInFront(): string | undefined {
+  const { activeTextEditor, tabGroups } = vscode.window;
+  const input = tabGroups.activeTabGroup.activeTab?.input;
+  const uri = activeTextEditor?.document.uri ?? (input instanceof vscode.TabInputText ? input.uri : undefined);
+  return uri?.scheme === 'file' ? uri.fsPath : undefined;
+}
+
 /** Whether a tab has the file with an edit: very large files and those of other editors have no document. */
 const isEdited = (file: string): boolean =>
   vscode.window.tabGroups.all

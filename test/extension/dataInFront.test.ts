@@ -2,9 +2,11 @@
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fake, window } from './fake/vscode.js';
+import type { HostError } from '../../extension/host/errors.js';
+import { fake, TabInputText, TabInputWebview, Uri, window } from './fake/vscode.js';
 
 const { previewData } = await import('../../extension/commands/previewData.js');
+const { saveCleaned } = await import('../../extension/commands/saveCleaned.js');
 const { scan } = await import('../../extension/commands/scan.js');
 
 const COMMANDS = { previewData, scan };
@@ -51,3 +53,35 @@ for (const name of ['previewData', 'scan'] as const)
     ] as const)
       assert.equal(await taken(scheme, file), 'Which data?', file);
   });
+
+test('a file that has only a tab, as it is very large, is in front as well', async (t) => {
+  const { activeTabGroup } = window.tabGroups;
+  t.after(() => {
+    activeTabGroup.activeTab = undefined;
+  });
+  const services = {
+    assertTrusted: () => undefined,
+    engine: { request: (_: string, { path }: { path: string }) => Promise.reject(new Error(path)) },
+    files: { dataFiles: () => [] },
+    inspector: { get: () => undefined },
+    mappings: { get: () => undefined },
+    models: { list: () => [{ name: 'm', path: '/w/m', adapters: [vector] }] },
+    recipes: { list: () => [], isEvaluationSet: () => false },
+    scans: { get: () => undefined, look: async () => undefined },
+  };
+  const asked = async (input: unknown): Promise<unknown[]> => {
+    activeTabGroup.activeTab = { input };
+    const left = (what: string): never => {
+      throw new Error(what);
+    };
+    t.mock.method(fake, 'answer', left);
+    const message = (error: unknown): string => (error as Error).message;
+    const read = await previewData(services as never, {}).then(() => 'done', message);
+    const saved = await saveCleaned(services as never, {}).catch((error: unknown) => (error as HostError).data.place);
+    return [read, saved];
+  };
+  const file = '/w/train.csv';
+  assert.deepEqual(await asked(new TabInputText(Uri.file(file))), [file, file]);
+  for (const other of [new TabInputText(Uri.from({ scheme: 'git', path: file })), new TabInputWebview('x')])
+    assert.deepEqual(await asked(other), ['Which data?', undefined]);
+});

@@ -266,6 +266,7 @@ export const workspace = {
 
 export const window = {
   tabGroups: {
+    activeTabGroup: { activeTab: undefined as { input: unknown } | undefined },
     all: [] as { tabs: { label: string; isDirty?: boolean; input: unknown }[] }[],
     onDidChangeTabs: fake.tabs.event,
     close: async (tabs: unknown[]): Promise<void> => {
