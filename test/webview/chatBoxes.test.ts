@@ -14,7 +14,7 @@ const chat: ChatState = {
     { path: '/w/zorb', name: 'zorb', role: 'security', attached: false },
   ],
   columns: [
-    { ...column, id: 'base', name: 'base', shown: true },
+    { ...column, id: 'base', name: 'base', attached: true, shown: true },
     { ...column, id: 'vector', name: 'vector on', danger: true, shown: false },
   ],
   rounds: [],
@@ -26,6 +26,25 @@ describe('boxes of the chat', { skip: missing }, () => {
   let browser: Browser;
   before(async () => void (browser = await startBrowser()));
   after(() => browser.close());
+
+  test('what stands behind a name is a word of its own, also for those who hear it', async () => {
+    const page = await OpenPage.open(
+      browser,
+      'chat',
+      'dark',
+      { width: 1280, height: 800 },
+      async ({ type }, opened) => {
+        if (type === 'ready') await opened.event({ type: 'state', language: 'en', strings: CHAT_STRINGS, chat });
+        return undefined;
+      },
+    );
+    await page.page.locator('h1').waitFor();
+    assert.deepEqual(await page.page.locator('.adapters vscode-checkbox').allTextContents(), [
+      ...['base attached', 'vector on security vector on'],
+      ...['colours task', 'zorb security vector'],
+    ]);
+    await page.close();
+  });
 
   test('a box whose question was cancelled is not ticked', async () => {
     const page = await OpenPage.open(

@@ -48,7 +48,7 @@ export class Adapters {
       const label = el(
         'span',
         { title: path },
-        name,
+        `${name} `,
         el('span', { class: `role ${role}` }, role === 'security' ? s.roleSecurity : s.roleTask),
       );
       this.boxes.set(

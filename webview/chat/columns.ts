@@ -36,8 +36,8 @@ export class Columns {
         'span',
         { title: details || name },
         name,
-        attached && el('span', { class: 'role' }, s.columnAttached),
-        danger && el('span', { class: 'role security' }, s.columnDanger),
+        ...(attached ? [' ', el('span', { class: 'role' }, s.columnAttached)] : []),
+        ...(danger ? [' ', el('span', { class: 'role security' }, s.columnDanger)] : []),
       );
       this.boxes.set(
         id,

@@ -99,7 +99,12 @@ export class Rounds {
     return el(
       'article',
       { class: `turn assistant${answer.danger ? ' danger' : ''}`, 'data-column': answer.name },
-      el('p', { class: 'who' }, answer.name, answer.danger && el('span', { class: 'role security' }, s.columnDanger)),
+      el(
+        'p',
+        { class: 'who' },
+        answer.name,
+        ...(answer.danger ? [' ', el('span', { class: 'role security' }, s.columnDanger)] : []),
+      ),
       nothing ? !answer.stopped && el('p', { class: 'muted' }, s.emptyAnswer) : this.content(answer, first),
       answer.stopped ? el('p', { class: 'muted' }, s.stopped) : null,
       answer.cut ? el('p', { class: 'muted' }, cutText(answer.cut, s)) : null,
