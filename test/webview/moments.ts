@@ -64,7 +64,7 @@ export const trainingState = (more: Partial<TrainingState> = {}): TrainingState 
     canStart: true,
   },
   notices: [],
-  adapters: allAttached,
+  adapters: [...allAttached, { path: '/w/long', name: 'customer_support_replies', role: 'task', attached: false }],
   queue: {
     runs: [
       { id: '/w/adapters/going', title: 'going, plain' },
