@@ -110,7 +110,7 @@ describe('the run page', { skip: missing }, () => {
     await page.close();
   });
 
-  test('values that a step changes change in their places, and are read out by nobody', async () => {
+  test('what changes while a run goes on changes in its place, and is read out by nobody; its verdict is', async () => {
     const run = protectedRun(60);
     const page = await openRun(run);
     const at = '.legend li, .twin tbody tr, .notes';
@@ -132,6 +132,12 @@ describe('the run page', { skip: missing }, () => {
     assert.match(await text(page, '.legend'), /7/);
     assert.match(await text(page, '.twin tbody'), /0\.52766in/);
     assert.equal(await marked(), count);
+    const readOut = () => page.page.locator('.verdict-line[role=status]').getAttribute('aria-live');
+    assert.match(await text(page, '.verdict-line'), /^So far/);
+    assert.equal(await readOut(), 'off');
+    await page.event({ type: 'snapshot', language: 'en', strings: RUN_STRINGS, run: protectedRun(108) });
+    await until(async () => /^Protection holds/.test(await text(page, '.verdict-line')), 'the verdict');
+    assert.equal(await readOut(), 'polite');
     assert.deepEqual(page.complaints, []);
     await page.close();
   });

@@ -75,6 +75,8 @@ export class Header {
     // An evaluation has its table, a failed run its error; neither has a verdict on protection.
     this.verdict.hidden = headline === undefined || (progress.state === 'failed' && run.probes.step.length === 0);
     this.verdict.className = `verdict-line ${tone}`;
+    // What is known so far changes with each measurement: it is read by who goes there, and the verdict to all.
+    this.verdict.ariaLive = running ? 'off' : 'polite';
     setText(this.verdict, headline ?? '');
     this.why.hidden = explanation === undefined;
     setText(this.why, explanation ?? '');
