@@ -77,6 +77,16 @@ test('the check of what is fixed sees a value, a command and a key that were los
   ]);
 });
 
+test('in French a part of a whole can be 0 or 1: what is counted stands behind both numbers', () => {
+  // where a verb follows, it is of several, as in English
+  const several = /\{\d\} (?:\p{L}+s ){1,2}sur \{\d\}(?! (?:\(base : [^)]*\) )?(?:sont|ont|paraissent|ne) )/u;
+  const wrong = Object.values(read('l10n/bundle.l10n.fr.json')).filter((text) => several.test(text));
+  assert.deepEqual(
+    wrong.filter((text) => !text.startsWith('Les {0} premières')),
+    [],
+  );
+});
+
 test('numbers of these languages have their comma', () => {
   assert.match(numbersIn('fr').percent(0.923), /^92,3\s%$/u);
   assert.match(numbersIn('de').percent(0.923), /^92,3\s%$/u);
