@@ -98,8 +98,8 @@ export function numbersIn(language = 'en'): Numbers {
   const small = formatter(locale, { style: 'percent', maximumSignificantDigits: 2 });
   const rounded = formatter(locale, { style: 'percent', maximumFractionDigits: 10 });
   const whole = formatter(locale, { maximumFractionDigits: 0 });
-  // French writes a space before signs of two parts.
-  const before = /^fr(-|$)/i.test(language) ? ' ' : '';
+  // French writes a space before signs of two parts, which never stand on the next line.
+  const before = /^fr(-|$)/i.test(language) ? '\u00a0' : '';
   const spaced = (text: string): string => text.replace(/(?<=\d)%/, '\u00a0%');
   const made: Numbers = {
     number: (value) =>

@@ -98,5 +98,6 @@ test('signs between two parts of a sentence have the space that French has befor
     return [of('new task', '98'), parts(['one', 'two', 'three'])];
   };
   for (const language of ['en', 'de', 'frr']) assert.deepEqual(said(language), ['new task: 98', 'one; two; three']);
-  for (const language of ['fr', 'fr-CA']) assert.deepEqual(said(language), ['new task : 98', 'one ; two ; three']);
+  for (const language of ['fr', 'fr-CA'])
+    assert.deepEqual(said(language), ['new task\u00a0: 98', 'one\u00a0; two\u00a0; three']);
 });

@@ -79,10 +79,20 @@ test('the check of what is fixed sees a value, a command and a key that were los
 
 test('in French a part of a whole can be 0 or 1: what is counted stands behind both numbers', () => {
   // where a verb follows, it is of several, as in English
-  const several = /\{\d\} (?:\p{L}+s ){1,2}sur \{\d\}(?! (?:\(base : [^)]*\) )?(?:sont|ont|paraissent|ne) )/u;
+  const several = /\{\d\} (?:\p{L}+s ){1,2}sur \{\d\}(?! (?:\(base\s: [^)]*\) )?(?:sont|ont|paraissent|ne) )/u;
   const wrong = Object.values(read('l10n/bundle.l10n.fr.json')).filter((text) => several.test(text));
   assert.deepEqual(
     wrong.filter((text) => !text.startsWith('Les {0} premières')),
+    [],
+  );
+});
+
+test('in French no line begins with a sign that a space stands before, or ends with an opening quote', () => {
+  const breaks = /[ \u202f][;:?!»]|[\d}] %|«(?!\u00a0)/u;
+  const all = Object.values(FILES).flatMap((file) => Object.values(read(file.replace('.json', '.fr.json'))));
+  const { of, parts } = numbersIn('fr');
+  assert.deepEqual(
+    [...all, of('a', parts(['b', 'c']))].filter((text) => breaks.test(text)),
     [],
   );
 });
