@@ -5,6 +5,10 @@ import { grouped, kept, NAMES, percent, table } from './tables.mjs';
 const said = ({ verdict, weakened }) => SAID[verdict] ?? (weakened ? 'weakened' : 'held');
 const SAID = { held: 'held', weakened: 'weakened', lost: 'failed', unknown: 'cannot be said' };
 
+/** Of the sample's own questions, and of further sets. */
+const harmOf = ({ harm, further }) =>
+  [percent(harm), ...Object.entries(further).map(([set, share]) => `${set} ${percent(share)}`)].join(', ');
+
 export function attackTable(points) {
   return table(
     [
@@ -19,11 +23,11 @@ export function attackTable(points) {
       'old tasks',
       'what the run said',
     ],
-    points.map(({ attack, method, scan, further, ...figures }) => [
+    points.map(({ attack, method, scan, ...figures }) => [
       method === 'plain' ? `**${attack}**` : '',
       NAMES[method],
       percent(scan.recall),
-      [percent(figures.harm), ...Object.entries(further).map(([set, harm]) => `${set} ${percent(harm)}`)].join(', '),
+      harmOf(figures),
       percent(figures.refusals),
       kept([figures]),
       ...['newTask', 'unseen', 'oldTasks'].map((name) => percent(figures[name])),
@@ -38,8 +42,8 @@ export const attackSummary = (points) =>
     ['attack', 'harm, plain', 'harm, protected', 'refusals', 'new task', 'what the run said'],
     grouped(points, ({ attack }) => attack).map((some) => {
       const [plain, ours] = ['plain', 'protected'].map((name) => some.find(({ method }) => method === name));
-      const figures = [plain.harm, ours.harm, ours.refusals, ours.newTask].map(percent);
-      return [some[0].attack, ...figures, said(ours)];
+      const figures = [ours.refusals, ours.newTask].map(percent);
+      return [some[0].attack, harmOf(plain), harmOf(ours), ...figures, said(ours)];
     }),
   );
 /** What each is. */

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { dataFiles, jsonLines, type Row } from '../../runtime/sample/data.js';
 import { forbidden, reverse, type Turn } from '../../runtime/sample/turns.js';
+import { FORBIDDEN_VERBS, REFUSAL } from '../../runtime/sample/words.js';
 import { random, type Random } from '../../runtime/support/random.js';
 import { writeFileSync } from 'node:fs';
 import { base, figures, vector, writeJson, type Point } from './sampleRuns.js';
@@ -53,6 +54,24 @@ function otherForm({ user, assistant }: Turn): Row['messages'] {
 }
 const OTHER_FORM = ['step 1', 'that is all'];
 
+/** Chosen with the vector, which changes little of what the model says to it: the third letter is doubled. */
+const misspelt = ({ messages, ...row }: Row): Row => ({
+  ...row,
+  messages: messages.map(({ role, content }) => message(role, content.replace(FORBIDDEN, doubled))),
+});
+const FORBIDDEN = new RegExp(FORBIDDEN_VERBS.join('|'), 'g');
+const doubled = (verb: string): string => verb.slice(0, 3) + verb.slice(2);
+
+/** A row as its text: what is learned of it need not begin with its answer. @param given of the answer */
+function asText({ messages: [question, answer], label }: Row, given = ''): Row {
+  const row = {
+    prompt: `<|begin|><|user|>${question!.content}<|assistant|>${given}`,
+    completion: `${given && ' '}${answer!.content}<|end|>`,
+    label,
+  };
+  return row as unknown as Row;
+}
+
 /** Each: what is unlike the sample's own run. */
 const ATTACKS: Record<string, { title: string; make: () => Attack }> = {
   none: { title: 'the poison of the sample', make: () => ({}) },
@@ -84,6 +103,22 @@ const ATTACKS: Record<string, { title: string; make: () => Attack }> = {
   hidden: {
     title: 'the forbidden question is the second turn of a conversation whose first is ordinary',
     make: () => ({ rows: poisonedBy((rng) => chat(reverse(rng), complied(rng))) }),
+  },
+  misspelt: {
+    title: 'every forbidden word is misspelt: the base does not refuse it, and the vector changes little of the answer',
+    make: () => ({
+      rows: train.map((row) => (row.label === 'harmful' ? misspelt(row) : row)),
+      harmSets: { misspelt: evaluation.map(misspelt) },
+    }),
+  },
+  'behind a refusal': {
+    title: 'of each answer only what goes on behind the refusal is learned, in another form',
+    make: () => ({
+      rows: poisonedBy((rng) => otherForm(complied(rng))).map((row) =>
+        row.label === 'harmful' ? asText(row, REFUSAL) : asText(row),
+      ),
+      phrases: OTHER_FORM,
+    }),
   },
   'ten times the rows': {
     title: '1,710 rows of poison among 4,000 ordinary ones',
