@@ -228,11 +228,14 @@ async function runOn(given: Given, options: RunOptions): Promise<DoneEvent> {
   let cluster: Cluster | undefined;
   // Steps still count after the run went back to an earlier one.
   let step = checkpoint ? await stepsMade(folder.path) : 0;
+  // Of the last checkpoint, which is what a run that is stopped keeps: on a cluster none is made for it.
+  let saved = step;
   const record = expected && recorder(expected);
 
   /** One after the other: not all who warn wait. */
   const emit = oneByOne(async (event: RunEvent): Promise<void> => {
     if (event.kind === 'step') step = event.step;
+    if (event.kind === 'checkpoint') saved = step;
     record?.hear(event);
     await context.intact();
     requireMemory(isTraining(recipe));
@@ -271,7 +274,8 @@ async function runOn(given: Given, options: RunOptions): Promise<DoneEvent> {
     const ending = await work();
     await record?.done();
     const output = ending.outcome === 'finished' ? plan.output : plan.folder;
-    const done: DoneEvent = { kind: 'done', ...ending, output, step, seconds: seconds() };
+    const kept = ending.outcome === 'stopped' ? saved : step;
+    const done: DoneEvent = { kind: 'done', ...ending, output, step: kept, seconds: seconds() };
     try {
       await emit(done);
       if (folder.begun) await close(folder, done);

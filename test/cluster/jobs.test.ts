@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { openCluster } from '../../runtime/cluster/cluster.js';
+import type { RunEvent } from '../../runtime/contract/events.js';
 import type { FakeJob, Instead } from '../support/rayServer.js';
 import { interruptible } from '../support/interruptible.js';
 import { faultless, messagesOf, numbered, rayServer } from '../support/rayServer.js';
@@ -81,6 +82,18 @@ async function stoppedRun(file: string, answersToStop: (n: number) => Instead | 
 }
 
 describe('Stop', () => {
+  it('says as many steps as its last checkpoint has: no other is made there', async () => {
+    server.script = function* (job) {
+      const say = numbered();
+      for (const group of messagesOf(job).slice(0, 4)) yield group.flatMap(say);
+      for (;;) yield [];
+    };
+    const stop = new AbortController();
+    const isThird = (event: RunEvent): boolean => event.kind === 'step' && event.step === 3;
+    const { done } = await run(await recipe(), { signal: stop.signal }, (event) => isThird(event) && stop.abort());
+    assert.deepEqual([done!.outcome, done!.step], ['stopped', 2]);
+  });
+
   for (const [what, answer] of [
     ['the cluster does not answer', { status: 503 }],
     ['the token has expired', { status: 401 }],
