@@ -11,6 +11,20 @@ describe('the heads of charts', { skip: missing }, () => {
   before(async () => void (browser = await startBrowser()));
   after(() => browser.close());
 
+  test('de: in the narrowest side bar the words below them, as long as they are, are within it', async () => {
+    const bundle = JSON.parse(
+      readFileSync(join(import.meta.dirname, '../../l10n/bundle.l10n.de.json'), 'utf8'),
+    ) as Record<string, string>;
+    const page = await openMoment(browser, 'training-going', {
+      size: { width: 167, height: 800 },
+      language: 'de',
+      words: (strings) => Object.fromEntries(Object.entries(strings).map(([key, text]) => [key, bundle[text] ?? text])),
+    });
+    await page.drawn();
+    assert.equal(await page.check('overflow'), 0);
+    await page.close();
+  });
+
   for (const language of ['de', 'fr'])
     test(`${language}: no unit has more lines than the title beside it, or two`, async () => {
       const file = join(import.meta.dirname, `../../l10n/bundle.l10n.${language}.json`);
