@@ -45,7 +45,7 @@ const LEAST = {
   model: '-',
   output: '-',
   data: { file: '-', mix: { file: '-' } },
-  on: { ray: 'http://-', model: '-', storage: '-' },
+  on: { ray: 'http://-', model: '/', storage: '/' },
 };
 let defaults: unknown;
 /**

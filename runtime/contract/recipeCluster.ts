@@ -7,6 +7,8 @@ export const secret = z
   .max(128)
   .regex(/^\w+$/, 'this is the name of a secret: letters, digits and underscores')
   .describe('Name of a secret, never the secret itself.');
+/** Folders there: jobs of Ray work in folders of their own, from which no relative path leads to them. */
+const ABSOLUTE = '(/|[A-Za-z]:[\\\\/])';
 const cluster = z.strictObject({
   ray: z
     .string()
@@ -23,14 +25,19 @@ const cluster = z.strictObject({
     .optional()
     .describe('Further headers: { "X-Key": name of a secret }.'),
   ca: path.optional().describe('File of certificates (PEM) that are trusted, relative to this recipe.'),
-  model: path.describe(
-    'The model\'s folder on the cluster, the same on every worker: the same weights and config as "model".',
-  ),
+  model: path
+    .regex(new RegExp(`^${ABSOLUTE}`), 'this is no absolute path on the cluster, like /models/8b')
+    .describe('The model\'s folder on the cluster, the same on every worker: the same weights and config as "model".'),
   workers: count(4096).default(1).describe('How many workers train.'),
   gpu: number(16).min(0).default(1).describe('GPUs of each worker; 0 trains on the CPU.'),
-  storage: path.describe(
-    'Where the cluster keeps checkpoints and results: a folder that all workers share, or a bucket (s3://…, gs://…).',
-  ),
+  storage: path
+    .regex(
+      new RegExp(`^(${ABSOLUTE}|[a-z][a-z0-9+.-]*://)`),
+      'this is neither an absolute path on the cluster, like /shared, nor a bucket, like s3://bucket/runs',
+    )
+    .describe(
+      'Where the cluster keeps checkpoints and results: a folder that all workers share, or a bucket (s3://…, gs://…).',
+    ),
   precision: z
     .enum(['fp32', 'bf16'])
     .default('fp32')

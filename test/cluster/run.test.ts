@@ -173,7 +173,7 @@ describe('a run on a cluster', () => {
     assert.deepEqual([value('loss'), value('harm'), value('refusal')], [1, 1, 0]);
     const sampled = await workspace.recipe('evaluate.json', {
       generation: { temperature: 1 },
-      on: { ray: server.address, model: 'm', storage: '/s' },
+      on: { ray: server.address, model: '/m', storage: '/s' },
     });
     assert.match((await run(sampled)).error!.message, /sampling runs only on this machine/);
   });

@@ -52,7 +52,7 @@ const NEEDED: Record<string, object> = {
   states: { name: 's' },
   judges: { endpoint: 'http://h/v1', model: 'm' },
   stop: { harmfulLoss: 1 },
-  on: { ray: 'http://h', model: 'm', storage: 's' },
+  on: { ray: 'http://h', model: '/m', storage: '/s' },
   heldOut: { share: 0.1 },
   harmful: { file: 'h' },
   ordinary: { file: 'o' },
@@ -80,6 +80,19 @@ function put(target: unknown, path: Path, value: unknown): unknown {
 }
 
 describe('bounds of a recipe', () => {
+  it('folders on a cluster are absolute', () => {
+    for (const [key, given, message] of [
+      ['model', 'models/8b', /^this is no absolute path on the cluster/],
+      ['model', 's3://bucket/8b', /^this is no absolute path on the cluster/],
+      ['storage', '../shared', /^this is neither an absolute path on the cluster, like \/shared, nor a bucket/],
+    ] as const) {
+      const on = { ...NEEDED.on, [key]: given };
+      assert.throws(() => parseRecipe(JSON.stringify({ ...VALID.finetune, on }), 'r.json'), { message });
+    }
+    const on = { ...NEEDED.on, storage: 's3://bucket/runs' };
+    parseRecipe(JSON.stringify({ ...VALID.finetune, on }), 'r.json');
+  });
+
   it('moments are in 8 bits on this machine only', () => {
     for (const kind of ['vector', 'finetune'] as const) {
       const recipe = { ...VALID[kind], optimizer: { moments: '8bit' } };
