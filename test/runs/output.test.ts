@@ -355,6 +355,7 @@ describe('the output folder', () => {
     ) as Manifest;
     await cp(file('kept/vector'), output, { recursive: true });
     await writeFile(join(output, 'manifest.json'), JSON.stringify({ ...manifest, outcome: 'failed' }));
+    await rm(join(output, 'checkpoint'), { recursive: true });
     await writeFile(join(output, 'scan.json'), '{}');
     await writeFile(join(output, 'notes.md'), 'mine');
     const recipe = { ...RECIPES.evaluate, states: undefined, judges: undefined };
