@@ -4,6 +4,7 @@ import type { ChatAdapter } from '../protocol/chat.js';
 import type { WalkthroughTopic } from '../protocol/run.js';
 import { fill } from '../../runtime/contract/format.js';
 import { button, checkBox, type CheckBox } from '../ui.js';
+import { roleMark } from './roleMark.js';
 
 type AdapterRequest =
   | { type: 'toggleAdapter'; path: string; attached: boolean }
@@ -48,8 +49,8 @@ export class Adapters {
       const label = el(
         'span',
         { title: path },
-        `${name} `,
-        el('span', { class: `role ${role}` }, role === 'security' ? s.roleSecurity : s.roleTask),
+        name,
+        roleMark(role === 'security' ? s.roleSecurity : s.roleTask, role),
       );
       this.boxes.set(
         path,

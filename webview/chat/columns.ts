@@ -1,6 +1,7 @@
 import { el } from '../dom.js';
 import type { ChatColumn, ChatPageRequest, ChatStrings } from '../protocol/chat.js';
 import { checkBox, type CheckBox } from '../ui.js';
+import { roleMark } from './roleMark.js';
 
 /** Check boxes of the columns: those that are ticked get the question. */
 export class Columns {
@@ -36,8 +37,8 @@ export class Columns {
         'span',
         { title: details || name },
         name,
-        ...(attached ? [' ', el('span', { class: 'role' }, s.columnAttached)] : []),
-        ...(danger ? [' ', el('span', { class: 'role security' }, s.columnDanger)] : []),
+        attached && roleMark(s.columnAttached),
+        danger && roleMark(s.columnDanger, 'security'),
       );
       this.boxes.set(
         id,

@@ -5,6 +5,7 @@ import { visibleText } from '../../runtime/contract/visible.js';
 import type { ChatAnswer, ChatPageRequest, ChatRound, ChatState, ChatStrings } from '../protocol/chat.js';
 import { button } from '../ui.js';
 import { differences } from './differences.js';
+import { roleMark } from './roleMark.js';
 
 /** The conversation: each question with the answers of the columns beside each other. Answers grow in place. */
 export class Rounds {
@@ -99,12 +100,7 @@ export class Rounds {
     return el(
       'article',
       { class: `turn assistant${answer.danger ? ' danger' : ''}`, 'data-column': answer.name },
-      el(
-        'p',
-        { class: 'who' },
-        answer.name,
-        ...(answer.danger ? [' ', el('span', { class: 'role security' }, s.columnDanger)] : []),
-      ),
+      el('p', { class: 'who' }, answer.name, answer.danger && roleMark(s.columnDanger, 'security')),
       nothing ? !answer.stopped && el('p', { class: 'muted' }, s.emptyAnswer) : this.content(answer, first),
       answer.stopped ? el('p', { class: 'muted' }, s.stopped) : null,
       answer.cut ? el('p', { class: 'muted' }, cutText(answer.cut, s)) : null,
