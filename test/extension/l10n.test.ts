@@ -137,5 +137,5 @@ test('sentences, those of the pages and numbers follow the language of the windo
   const run = createRun('/w/colours', 'colours');
   assert.equal(runTitle({ ...run, recipe: recipeFacts(JSON.stringify(recipe()), '/w/r.json') }), '«colours, plain»');
   useTranslations({ t: english, bundle: {} }, 'fr');
-  assert.equal(recipeTitle('vector', false), '$(play) Run : train the security vector');
+  assert.equal(recipeTitle('vector', false), '$(play) Run\u00a0: train the security vector');
 });
