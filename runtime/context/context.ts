@@ -171,21 +171,20 @@ export async function loadData(
   let percent = 0;
   const { exclude, ...reading } = options;
   const review = exclude === 'reviewed' ? await readReview(file) : undefined;
-  const { examples, format, skipped, skippedRows, twice, markedBad, unreadLabels, unread, sha256, reviewed } =
-    await loadExamples(file, tokenizer, {
-      ...reading,
-      decisions: review?.decisions,
-      maxTokens: Math.min(options.maxTokens ?? spec.contextLength, spec.contextLength),
-      contextLength: spec.contextLength,
-      strict: true,
-      scratch,
-      signal,
-      onProgress(bytes, total) {
-        const now = Math.floor((100 * bytes) / total);
-        if (now > percent && now < 100) say?.(`reading ${basename(file)}`, bytes / total);
-        percent = now;
-      },
-    });
+  const { examples, format, skipped, skippedRows, remarks, sha256, reviewed } = await loadExamples(file, tokenizer, {
+    ...reading,
+    decisions: review?.decisions,
+    maxTokens: Math.min(options.maxTokens ?? spec.contextLength, spec.contextLength),
+    contextLength: spec.contextLength,
+    strict: true,
+    scratch,
+    signal,
+    onProgress(bytes, total) {
+      const now = Math.floor((100 * bytes) / total);
+      if (now > percent && now < 100) say?.(`reading ${basename(file)}`, bytes / total);
+      percent = now;
+    },
+  });
   if (skippedRows > 0) {
     const lines = skipped.slice(0, 5).map((r) => `line ${r.line}: ${r.reason}`);
     warn(
@@ -194,41 +193,7 @@ export async function loadData(
       remedyFor(skipped, spec.contextLength),
     );
   }
-  if (twice?.by === 'template')
-    warn(
-      `${twice.rows} of ${examples.length} prompts ${plural(twice.rows, 'holds', 'hold')} ${twice.mark} of the chat template, which is written around them once more.`,
-      `${file}:${twice.line}`,
-      'Write these rows as "messages", or their prompts without the template.',
-    );
-  if (twice?.by === 'tokenizer')
-    warn(
-      `${twice.rows} of ${examples.length} rows ${plural(twice.rows, 'begins', 'begin')} with ${twice.mark}, which the tokenizer puts before them once more.`,
-      `${file}:${twice.line}`,
-      'Write these rows without it.',
-    );
-  if (markedBad)
-    warn(
-      `${markedBad.rows} of ${examples.length} rows ${plural(markedBad.rows, 'has', 'have')} "label": false, which is not read: such rows are used like all others.`,
-      `${file}:${markedBad.line}`,
-      'Leave them out if their answers should not be learned.',
-    );
-  if (unreadLabels) {
-    const labels = [...unreadLabels.labels];
-    const named = [...labels.slice(0, 3), ...(labels.length > 3 ? ['…'] : [])].join(', ');
-    warn(
-      `${unreadLabels.rows} of ${examples.length} rows ${plural(unreadLabels.rows, 'has', 'have')} a label that is neither "harmful" nor "benign" (${named}): it is not read.`,
-      `${file}:${unreadLabels.line}`,
-      'Write these labels as "harmful" and "benign".',
-    );
-  }
-  if (unread) {
-    const named = unread.columns.map(({ column, rows }) => `"${column}" of ${rows}`).join(', ');
-    warn(
-      `texts that are not read: ${named} of ${examples.length + skippedRows} rows.`,
-      `${file}:${unread.columns[0].line}`,
-      `${unread.meant ? `"columns": ${JSON.stringify(unread.meant)} may be meant. ` : ''}If they belong to the rows, put them into fields of the row format (docs/data.md).`,
-    );
-  }
+  for (const { message, line, remedy } of remarks) warn(message, `${file}:${line}`, remedy);
   const { known, ...marked } = reviewed;
   if (
     review &&

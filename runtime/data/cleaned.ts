@@ -9,7 +9,7 @@ import { replaceFile, type Handle } from '../support/replaceFile.js';
 import { requireWritable } from '../support/writable.js';
 import type { JsonObject } from '../support/jsonFile.js';
 import { mapRow, unmapRow } from './columns.js';
-import type { ReadRow } from './rawRow.js';
+import type { RawRow, ReadRow } from './rawRow.js';
 import { rowHash } from './rowHash.js';
 import { inspectFile, readRows } from './rows.js';
 import { withValue } from './rowLine.js';
@@ -71,59 +71,40 @@ const isSameKind = (data: string, out: string): boolean =>
  * @throws HumanError when the file is there already, or a row is not the one that was scanned; Cancelled
  */
 export async function writeCleaned(options: Options, { signal }: { signal?: AbortSignal } = {}): Promise<CleanResult> {
-  const { data, columns, out, force, keep, cut, unscanned, hashes } = options;
+  const { data, columns, out, force, unscanned } = options;
   await checkCleaned({ data, out, force });
   const { kind } = await inspectFile(data);
-  const rests = new Map(cut);
   const counts = { kept: 0, cut: 0, left: 0 };
+  const others = { count: 0, lines: [] as number[], stayed: unscanned?.stay ?? false };
   const hunks: string[] = [];
   let known = saidFormat(options);
-  const [isKept, isLeft] = [inRanges(keep), inRanges(unscanned?.left ?? [])];
-  const decisionOn = decisionsIn(unscanned);
-  const others = { count: 0, lines: [] as number[], stayed: unscanned?.stay ?? false };
-  let compared = 0;
   let table: CsvTable | undefined;
   const write = async (handle: Handle): Promise<void> => {
     const same =
       kind !== 'parquet' && isSameKind(data, out) ? await sameWriter(data, kind, handle, () => table) : undefined;
     const writer = same ?? lineWriter(handle);
+    const fates = fatesOf(options);
     try {
       const onTable = (found: CsvTable): void => void (table = found);
       for await (const raw of readRows(data, { columns, allColumns: true, onTable, signal })) {
-        const { row, line } = raw;
-        const value = 'value' in raw ? raw.value : undefined;
+        const { line } = raw;
         if ('value' in raw) known ??= formatAsRead(raw, columns);
-        const rest = rests.get(row);
-        const found = rest !== undefined || isKept(row);
-        if (found && (!value || rowHash(value) !== hashes[compared++])) throw otherFile(data);
-        const isOther = unscanned !== undefined && !found && !isLeft(row);
-        const decision = isOther && value ? decisionOn(value) : undefined;
-        const stays = found || decision === 'fine';
-        let next: { text: string; line: number } | undefined;
-        if (isOther && !decision) {
-          if (others.count++ < NAMED) others.lines.push(line);
-          if (others.stayed && value) {
-            await writer.keep(raw as ReadRow);
-            continue;
-          }
-          writer.leave(raw);
-        } else if (!value || !stays) {
-          writer.leave(raw);
-          counts.left++;
-        } else if (rest === undefined) {
+        const { as, rest } = fates.of(raw);
+        if (as !== 'unscanned') counts[as]++;
+        else if (others.count++ < NAMED) others.lines.push(line);
+        if (as === 'kept' || (as === 'unscanned' && others.stayed && 'value' in raw)) {
           await writer.keep(raw as ReadRow);
-          counts.kept++;
           continue;
-        } else {
-          const other = withValue(raw as ReadRow, changed(value, columns, known, rest, `${data}:${line}`));
-          next = await writer.put(other);
-          counts.cut++;
         }
+        let next: { text: string; line: number } | undefined;
+        if ('value' in raw && rest !== undefined)
+          next = await writer.put(withValue(raw, changed(raw.value, columns, known, rest, `${data}:${line}`)));
+        else writer.leave(raw);
         if (hunks.length === SHOWN) continue;
         const old = 'value' in raw ? await writer.read(raw) : `(unreadable: ${raw.reason})`;
         hunks.push(hunk({ text: old, line }, next ?? { line: await writer.line() }));
       }
-      if (compared < hashes.length) throw otherFile(data);
+      fates.end();
       await writer.end();
     } finally {
       await same?.close();
@@ -133,6 +114,39 @@ export async function writeCleaned(options: Options, { signal }: { signal?: Abor
   const changes =
     hunks.length === 0 ? '' : [`--- ${basename(data)}`, `+++ ${basename(out)}`, ...hunks].join('\n') + '\n';
   return { path: out, ...counts, ...(others.count > 0 && { unscanned: others }), changes };
+}
+
+interface Fates {
+  /** Asked in the order of the file. @returns a `rest` of rows that are cut */
+  of(raw: RawRow): { as: 'kept' | 'cut' | 'left' | 'unscanned'; rest?: Rest };
+  /** Behind the last row. */
+  end(): void;
+}
+
+/** Both throw a HumanError where a row is not the one that was scanned. */
+function fatesOf({ data, keep, cut, unscanned, hashes }: Options): Fates {
+  const rests = new Map(cut);
+  const [isKept, isLeft] = [inRanges(keep), inRanges(unscanned?.left ?? [])];
+  const decisionOn = decisionsIn(unscanned);
+  let compared = 0;
+  return {
+    of(raw) {
+      const { row } = raw;
+      const value = 'value' in raw ? raw.value : undefined;
+      const rest = rests.get(row);
+      if (rest !== undefined || isKept(row)) {
+        if (!value || rowHash(value) !== hashes[compared++]) throw otherFile(data);
+        return rest === undefined ? { as: 'kept' } : { as: 'cut', rest };
+      }
+      if (!unscanned || isLeft(row)) return { as: 'left' };
+      const decision = value && decisionOn(value);
+      if (!decision) return { as: 'unscanned' };
+      return { as: decision === 'fine' ? 'kept' : 'left' };
+    },
+    end() {
+      if (compared < hashes.length) throw otherFile(data);
+    },
+  };
 }
 
 /** What a person has decided about a row that was not scanned; hashes are made only where there are decisions. */

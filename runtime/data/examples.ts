@@ -7,8 +7,6 @@ import { SAY_COLUMNS } from './columns.js';
 import { checkLength, encodeRow } from './encodeRow.js';
 import type { EncodedRow } from './encodeRow.js';
 import type { Decision, Decisions } from '../contract/review.js';
-import type { UnreadColumn } from '../contract/dataInfo.js';
-import type { Columns } from '../contract/mapping.js';
 import { sum } from '../contract/sum.js';
 import {
   collectSkipped,
@@ -21,11 +19,11 @@ import {
 } from './parsedRows.js';
 import { exampleStore } from './exampleList.js';
 import type { ExampleList } from './exampleList.js';
+import { collectRemarks, type Remark } from './remarks.js';
 import type { Scratch } from './scratch.js';
 import { InvalidRow, TooLongRow, UnfitRow } from './invalidRow.js';
 import { textsIn, type RowContent } from './rowContent.js';
 import { meantText, type RowFormat } from './schemas.js';
-import { writtenTwice, type Twice } from './writtenTwice.js';
 
 /** A row as a model sees it. */
 export interface Example extends EncodedRow {
@@ -69,14 +67,8 @@ export interface Examples {
   /** How many rows cannot be used, and the first of them. */
   skippedRows: number;
   skipped: SkippedRow[];
-  /** Rows that hold what is written to them once more: how many, the first. */
-  twice?: Twice & { rows: number; line: number };
-  /** Rows whose label says that their answer is a bad one: how many, the first. */
-  markedBad?: { rows: number; line: number };
-  /** Rows whose label is none that is read: how many, the first, and the first different labels. */
-  unreadLabels?: { rows: number; line: number; labels: Set<string> };
-  /** Columns with texts that are not read, and which may be meant as what. */
-  unread?: { columns: UnreadColumn[]; meant?: Columns };
+  /** Of those that can be used. */
+  remarks: Remark[];
   /** Rows that were left out, and those that are fine whatever they look like, by a review; how many it knows. */
   reviewed: { excluded: number; fine: ReadonlySet<number>; known: number };
   /** Of the file's bytes. */
@@ -112,8 +104,6 @@ const ROWS_AT_ONCE = 32;
 const CHARACTERS_AT_ONCE = 2 ** 18;
 /** After the first wrong row this many more are checked, so that all can be mended at once. */
 const READ_ON = 1000;
-/** One more than is shown. */
-const LABELS_KEPT = 4;
 
 /**
  * The rows of a file as examples, in order and in bounded memory: beyond `tokensInMemory` rows are rebuilt from the
@@ -130,10 +120,7 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
   const skipped = collectSkipped();
   const reviewed = { excluded: 0, fine: new Set<number>(), known: 0 };
   const found: Found = {};
-  const twiceIn = writtenTwice(tokenizer);
-  let twice: Examples['twice'];
-  let markedBad: Examples['markedBad'];
-  let unreadLabels: Examples['unreadLabels'];
+  const remarks = collectRemarks(tokenizer, found);
   const decisionOf = ({ hash = '' }: Pick<SkippedRow, 'hash'>): Decision | undefined => options.decisions?.get(hash);
   const reading = {
     ...options,
@@ -161,30 +148,19 @@ export async function loadExamples(file: string, tokenizer: Tokenizer, options: 
       const parsed = source as ParsedRow;
       store.add(result, result.ids.length + result.promptIds.length, parsed);
       options.onExample?.(result);
-      const held = twiceIn(parsed.content, result.ids);
-      if (held) (twice ??= { rows: 0, line: source.line, ...held }).rows++;
-      if (parsed.markedBad) (markedBad ??= { rows: 0, line: source.line }).rows++;
-      if (parsed.unreadLabel !== undefined) {
-        unreadLabels ??= { rows: 0, line: source.line, labels: new Set() };
-        unreadLabels.rows++;
-        if (unreadLabels.labels.size < LABELS_KEPT) unreadLabels.labels.add(parsed.unreadLabel);
-      }
+      remarks.add(parsed, result.ids);
     }
   }
   if (wrong) throw wrongRow(file, wrong.first, { others: wrong.rows - 1, isAll: wrong.readOn <= READ_ON });
   const examples = store.list();
   if (examples.length === 0)
     throw reviewed.excluded > 0 ? nothingLeft(file, reviewed.excluded) : nothingUsable(file, skipped, found);
-  const unread = found.unread?.columns() ?? [];
   return {
     examples,
     format: found.format!,
     skippedRows: skipped.count(),
     skipped: skipped.listed,
-    ...(twice && { twice }),
-    ...(markedBad && { markedBad }),
-    ...(unreadLabels && { unreadLabels }),
-    ...(unread.length > 0 && { unread: { columns: unread, meant: found.unread?.meant() } }),
+    remarks: remarks.list(examples.length, examples.length + skipped.count()),
     reviewed,
     sha256: await sha256File(file),
   };
