@@ -12,9 +12,7 @@ export async function* jsonArrayRows({ pieces, maxRowBytes }: RowSource): AsyncG
   let row = 0;
   let line = 1;
   let state: 'before' | 'inside' | 'after' = 'before';
-  let depth = 0;
-  let inString = false;
-  let escaped = false;
+  const isBetween = nesting();
   // The element that is being read: its first line (0 before its first character), its bytes, their number.
   let first = 0;
   let kept: Buffer[] = [];
@@ -58,14 +56,7 @@ export async function* jsonArrayRows({ pieces, maxRowBytes }: RowSource): AsyncG
       if (state === 'inside') {
         if (first === 0 && byte > 0x20 && byte !== COMMA && byte !== CLOSE_LIST)
           [first, start, begin] = [line, i, offset + i];
-        if (inString) {
-          if (escaped) escaped = false;
-          else if (byte === BACKSLASH) escaped = true;
-          else if (byte === QUOTE) inString = false;
-        } else if (byte === QUOTE) inString = true;
-        else if (byte === OPEN_LIST || byte === OPEN_OBJECT) depth++;
-        else if (depth > 0 && (byte === CLOSE_LIST || byte === CLOSE_OBJECT)) depth--;
-        else if (depth === 0 && (byte === COMMA || byte === CLOSE_LIST)) {
+        if (isBetween(byte) && (byte === COMMA || byte === CLOSE_LIST)) {
           if (first !== 0) keep(piece.subarray(start, i));
           // `[]` and a comma before the end are no rows.
           if (first !== 0 || byte === COMMA) yield element();
@@ -84,4 +75,24 @@ export async function* jsonArrayRows({ pieces, maxRowBytes }: RowSource): AsyncG
   if (first !== 0) yield { row: row++, line: first, reason: 'the file ends inside this row', isEnd: true };
   else if (state === 'inside')
     yield { row: row++, line, reason: 'the list has no end: the file is cut off', isEnd: true };
+}
+
+/** Given each byte of a list behind its bracket: whether it is in no string, list or object. */
+function nesting(): (byte: number) => boolean {
+  let depth = 0;
+  let inString = false;
+  let escaped = false;
+  return (byte) => {
+    if (inString) {
+      if (escaped) escaped = false;
+      else if (byte === BACKSLASH) escaped = true;
+      else if (byte === QUOTE) inString = false;
+      return false;
+    }
+    if (byte === QUOTE) inString = true;
+    else if (byte === OPEN_LIST || byte === OPEN_OBJECT) depth++;
+    else if (depth > 0 && (byte === CLOSE_LIST || byte === CLOSE_OBJECT)) depth--;
+    else return depth === 0;
+    return false;
+  };
 }
