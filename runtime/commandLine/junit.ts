@@ -1,5 +1,6 @@
 /** An evaluation as a JUnit file: a suite for each state, a test for each harm set and judge. */
 import { existsSync, readFileSync } from 'node:fs';
+import { relative, sep } from 'node:path';
 import { labelCounts, type SampleEvent } from '../contract/answers.js';
 import { numbersIn } from '../contract/format.js';
 import { countedText } from '../contract/labels.js';
@@ -15,6 +16,7 @@ import {
 } from '../contract/measures.js';
 import { unmeasured } from '../contract/openAnswers.js';
 import { hasRisen } from '../contract/rises.js';
+import { RUN_FILES } from '../contract/runFiles.js';
 import { stateNames } from '../contract/states.js';
 import { cannotTell, type Untold } from '../contract/untold.js';
 import type { Measurement, TrainedPrompts } from '../contract/events.js';
@@ -55,9 +57,18 @@ export function requireGate({ evaluate, states, adapters }: EvaluateRecipe): voi
     });
 }
 
-/** @throws HumanError for a file of somebody else, and where none can be written */
-export async function requireJunit(file: string): Promise<void> {
+/**
+ * @param output the run folder
+ * @throws HumanError for a file of the run or of somebody else, and where none can be written
+ */
+export async function requireJunit(file: string, output: string): Promise<void> {
   await requireWritable(file);
+  const [name] = relative(output, file).split(sep);
+  if (`${output}${sep}`.startsWith(`${file}${sep}`) || OF_RUN.has(name.toLowerCase()))
+    throw new HumanError('the run itself writes this.', {
+      place: file,
+      remedy: 'Name another file with --junit.',
+    });
   if (!existsSync(file)) return;
   if (!readFileSync(file, 'utf8').startsWith(MARK))
     throw new HumanError('this file exists and is not a JUnit file of security-vectors.', {
@@ -65,6 +76,8 @@ export async function requireJunit(file: string): Promise<void> {
       remedy: 'Name another file with --junit.',
     });
 }
+
+const OF_RUN: ReadonlySet<string> = new Set(Object.values(RUN_FILES));
 
 /** Causes for which a set has not been judged at all, though its answers are there. */
 const UNSEEN: ReadonlySet<Untold['cause'] | undefined> = new Set(['cutOff', 'unmatched']);

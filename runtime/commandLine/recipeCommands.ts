@@ -44,14 +44,15 @@ export async function evaluate(given: Given): Promise<number> {
   const alone = (['judge', 'export-labels'] as const).find((name) => values[name] !== undefined);
   if (alone !== undefined) throw wrong(`--${alone} is of use only with --answers.`);
   const recipeFile = only('a recipe', given);
-  const { recipe } = await readRecipe(recipeFile);
+  const { recipe, path } = await readRecipe(recipeFile);
   if (recipe.kind !== 'evaluate')
     throw new HumanError(`this is a ${recipe.kind} recipe.`, { place: recipeFile, remedy: 'Run it by train.' });
   const file = values.junit === undefined ? undefined : resolve(values.junit);
-  const asked = file === undefined ? [] : await openGate(recipe, file);
+  const output = resolve(values.out ?? path(recipe.output));
+  const asked = file === undefined ? [] : await openGate(recipe, file, output);
   const samples: SampleEvent[] = [];
   const done = await calls.run(
-    { recipe: recipeFile, output: values.out && resolve(values.out), force: values.force, device: chosen(values) },
+    { recipe: recipeFile, output, force: values.force, device: chosen(values) },
     {
       ...reporter,
       onEvent(event) {
@@ -125,8 +126,8 @@ async function judgeAgain(run: string, { positionals, values, out, reporter }: G
 }
 
 /** @returns its tests */
-async function openGate(recipe: EvaluateRecipe, junitFile: string): Promise<ReturnType<typeof testsOf>> {
+async function openGate(recipe: EvaluateRecipe, file: string, output: string): Promise<ReturnType<typeof testsOf>> {
   requireGate(recipe);
-  await requireJunit(junitFile);
+  await requireJunit(file, output);
   return testsOf(recipe);
 }

@@ -214,13 +214,17 @@ describe('what it takes', () => {
 
   it('a place where the file can be written, found out before anything is removed', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'junit-'));
+    const output = join(folder, 'run');
     const end = watch({ root: join(folder, 'closed'), fault: 'erofs:1' });
     try {
-      await assert.rejects(requireJunit(join(folder, 'closed/j.xml')), { code: 'EROFS' });
-      await assert.rejects(requireJunit(folder), { place: folder, message: /this is a folder/ });
+      await assert.rejects(requireJunit(join(folder, 'closed/j.xml'), output), { code: 'EROFS' });
+      await assert.rejects(requireJunit(folder, output), { place: folder, message: /this is a folder/ });
       if (process.platform !== 'win32')
-        await assert.rejects(requireJunit('/dev/null'), { place: '/dev/null', message: /this is a device or pipe/ });
-      await requireJunit(join(folder, 'a/b/j.xml'));
+        await assert.rejects(requireJunit('/dev/null', output), {
+          place: '/dev/null',
+          message: /this is a device or pipe/,
+        });
+      await requireJunit(join(folder, 'a/b/j.xml'), output);
       assert.deepEqual(await readdir(folder), [], 'nothing is left of it');
     } finally {
       end();
@@ -230,18 +234,30 @@ describe('what it takes', () => {
 
   it('its own earlier file may be there, nobody else’s, and neither is touched yet', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'junit-'));
+    const output = join(folder, 'run');
     try {
       const file = join(folder, 'j.xml');
-      await requireJunit(file);
+      await requireJunit(file, output);
       await writeFile(file, junit([], [], 0).xml);
-      await requireJunit(file);
+      await requireJunit(file, output);
       assert.ok(existsSync(file));
       await writeFile(file, '<?xml version="1.0" encoding="UTF-8"?><project/>');
-      await assert.rejects(requireJunit(file), /is not a JUnit file of security-vectors/);
+      await assert.rejects(requireJunit(file, output), /is not a JUnit file of security-vectors/);
       assert.ok(existsSync(file));
     } finally {
       await rm(folder, { recursive: true });
     }
+  });
+
+  it('no file of the run, nor the run folder or one that it lies in', async () => {
+    const output = join(tmpdir(), 'junit-none', 'run');
+    for (const file of ['.', '..', 'manifest.json', 'answers.jsonl', 'next/junit.xml', 'checkpoint'])
+      await assert.rejects(requireJunit(join(output, file), output), {
+        place: join(output, file),
+        message: 'the run itself writes this.',
+      });
+    for (const file of ['junit.xml', '../run.xml', 'a/manifest.json']) await requireJunit(join(output, file), output);
+    assert.ok(!existsSync(join(output, '..')));
   });
 });
 
