@@ -296,10 +296,8 @@ export function nothingLeft(file: string, excluded: number): HumanError {
 export function nothingUsable(file: string, skipped: SkippedRows, { format, unmapped }: Found): HumanError {
   const first = skipped.listed[0];
   if (!first) return new HumanError('the data set is empty.', { place: file, remedy: 'Put at least one row into it.' });
-  const all =
-    skipped.count() === 1
-      ? 'its only row cannot be used'
-      : `none of its ${skipped.count()} rows can be used; the first`;
+  // How many there are is not known where the file could not be read to its end.
+  const all = skipped.count() === 1 ? 'its only row cannot be used' : 'none of its rows can be used; the first';
   return new HumanError(`${all}: ${first.reason}.`, {
     place: `${file}:${first.line}`,
     remedy: first.tooLong

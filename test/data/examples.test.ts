@@ -254,7 +254,11 @@ describe('a file without a usable row', () => {
     await fails([], { message: /data set is empty/, place: join(folder, 'train.jsonl') });
     await fails(['', '  '], { message: /data set is empty/ });
     await fails(['', '{oops}'], { message: /^its only row cannot be used: this line is not JSON/, place: place(2) });
-    await fails(['{oops}', '{}'], { message: /none of its 2 rows can be used; the first/, place: place(1) });
+    await fails(['{oops}', '{}'], { message: /^none of its rows can be used; the first: /, place: place(1) });
+    // as of one list, of which each element is a row: the other lines are not read
+    const list = '[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello"}]';
+    const reason = /^none of its rows can be used; the first: it is a message of its own; .* each line is a list/;
+    await fails([list, list, list], { message: reason, place: place(1) });
     await fails(
       [chat('Hi', 'a '.repeat(50))],
       { message: /than the model's context of 20/, remedy: /maxTokens/ },
