@@ -1,5 +1,4 @@
 /** Exports are written beside their target and take its place when they are checked: whole, or not at all. */
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { lstat, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -8,7 +7,7 @@ import { claim, removeAbandoned } from '../runs/owner.js';
 import { folderClock, ownerOf } from '../runs/ownerOf.js';
 import { HumanError } from '../support/errors.js';
 import { isTrace, removeWith } from '../support/files.js';
-import { behindLinks, isPartOf, move, moveNew } from '../support/replaceFile.js';
+import { behindLinks, isPartOf, move, moveNew, partOf, shortened } from '../support/replaceFile.js';
 import { makeFolder } from '../support/makeFolder.js';
 
 const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
@@ -66,7 +65,7 @@ const mounted = (place: string): HumanError =>
   });
 
 /** Where what is replaced lies until the new folder is in its place. */
-const oldOf = (staged: string): string => `${staged}.old`;
+const oldOf = (staged: string): string => `${shortened(staged)}.old`;
 
 const lyingIn = (old: string, place: string, cause: unknown): HumanError =>
   new HumanError(`the new folder could not be put in the place of the earlier one, which now lies in ${old}.`, {
@@ -137,7 +136,7 @@ const taken = (message: string, place: string, remedy: string): HumanError =>
 async function beside<T>(target: string, write: (staged: string) => Promise<T>): Promise<T> {
   const out = resolve(target);
   await makeFolder(dirname(out));
-  const part = `${out}.${randomBytes(4).toString('hex')}.part`;
+  const part = partOf(out);
   const staged = join(part, basename(out));
   let release = (): Promise<void> => Promise.resolve();
   /** The owner last: without it, what a kill leaves, or what cannot be removed, would be anybody's. */

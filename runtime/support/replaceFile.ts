@@ -123,13 +123,24 @@ export function withPath(error: unknown, file: string, beside?: string): unknown
 }
 
 /** A name beside a file, for what is not yet, or no longer, in its place. */
-export const partOf = (file: string): string => `${file}.${randomBytes(4).toString('hex')}.part`;
+export const partOf = (file: string): string => `${shortened(file)}.${randomBytes(4).toString('hex')}.part`;
 
 const PART = /\.[0-9a-f]{8}\.part$/;
+const PART_LENGTH = '.12345678.part'.length;
 
 /** A file that a killed process was about to put in the place of `name`. */
 export const isPartOf = (name: string, file: string): boolean =>
-  file.startsWith(`${name}.`) && file.length === name.length + '.12345678.part'.length && PART.test(file);
+  PART.test(file) && file.slice(0, -PART_LENGTH) === shortened(name);
+
+/** Bytes of a name that most file systems take. */
+const LONGEST_NAME = 255;
+
+/** A path whose name leaves room for what stands behind it in that of a part. */
+export function shortened(file: string): string {
+  const name = [...basename(file)];
+  while (Buffer.byteLength(name.join('')) > LONGEST_NAME - PART_LENGTH) name.pop();
+  return file.slice(0, file.length - basename(file).length) + name.join('');
+}
 
 export const isPart = (name: string): boolean => PART.test(name);
 

@@ -124,6 +124,17 @@ describe('an export', () => {
     assert.deepEqual(await here.left(), []);
   });
 
+  it('takes a name as long as the disk does', { skip: process.platform === 'win32' }, async () => {
+    const [folder, file] = ['folder', 'file.gguf'].map((name) => here.file('long', name.padStart(255, 'x')));
+    const rows = (text: string) => (staged: string) => writeFile(join(staged, 'rows'), text);
+    await stagedFolder(folder!, rows('old'));
+    await stagedFolder(folder!, rows('new'), { replaces: true });
+    assert.equal(readFileSync(join(folder!, 'rows'), 'utf8'), 'new');
+    await stagedFile(file!, (staged) => writeFile(staged, 'made'));
+    assert.equal(readFileSync(file!, 'utf8'), 'made');
+    assert.equal(readdirSync(here.file('long')).length, 2);
+  });
+
   it('of a file that is put there in the last moment nothing is overwritten', async () => {
     const out = here.file('last.gguf');
     const end = watch({ root: here.file(), onCall: ({ file }) => file === out && writeFileSync(out, 'theirs') });
