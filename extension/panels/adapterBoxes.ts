@@ -5,4 +5,4 @@ import type { Model } from '../workspace/models.js';
 export const adapterBoxes = (model: Pick<Model, 'adapters'> | undefined): ChatAdapter[] =>
   (model?.adapters ?? [])
     .filter(({ reason, attached }) => reason === null || attached)
-    .map(({ path, name, role, attached }) => ({ path, name, role: role ?? 'task', attached }));
+    .map(({ path, name, role, attached }) => ({ path, name, role, attached }));

@@ -7,13 +7,13 @@ import { Cancelled, errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { Adapter, Model } from '../workspace/models.js';
 import { adapterBoxes } from './adapterBoxes.js';
-import { chatColumns, stateId, type Column, type ModelState } from './chatColumns.js';
+import { chatColumns, stateId, type Answered, type Column, type ModelState } from './chatColumns.js';
 
 /** What is kept of a chat. */
 export interface ChatMemory {
   rounds: ChatRound[];
   /** States of the model that have answered. */
-  states: ModelState[];
+  states: Answered[];
   /** Columns that the person has put in or taken out. */
   shown: Record<string, boolean>;
 }
@@ -86,6 +86,7 @@ export class Chat {
         details: column.details,
         attached: column.attached,
         danger: column.danger,
+        unread: column.unread,
         shown: this.isShown(column),
       })),
       rounds,
@@ -119,7 +120,7 @@ export class Chat {
     const known = new Set(states.map(stateId));
     const added = columns
       .filter(({ id }) => !known.has(id))
-      .map(({ name, model, adapters }) => ({ name, model, adapters }));
+      .map(({ name, model, adapters, danger }) => ({ name, model, adapters, danger }));
     this.memory = { ...this.memory, rounds: [...rounds, round], states: [...states, ...added] };
     const stop = (this.stopping = this.options.newStop());
     this.options.changed();
@@ -156,8 +157,15 @@ export class Chat {
     return this.columns(this.options.model()).find((column) => column.id === id);
   }
 
-  /** Puts a column in or takes it out; its history stays. */
+  /**
+   * Puts a column in or takes it out; its history stays.
+   * @throws HostError where one of its adapters is not there to answer
+   */
   show(id: string, shown: boolean): void {
+    if (shown && this.column(id)?.unread)
+      throw inputError(t('an adapter of this column is gone or cannot be read.'), {
+        remedy: t('Put its folder back, or choose another column.'),
+      });
     this.memory = { ...this.memory, shown: { ...this.memory.shown, [id]: shown } };
     this.options.keep(this.memory);
     this.options.changed();
@@ -176,9 +184,12 @@ export class Chat {
     return model ? chatColumns(model, this.options.states(model), this.memory.states) : [];
   }
 
-  /** One with a security vector answers only while it is attached, or where the person has put it in. */
-  private isShown({ id, isUsual, danger, attached }: Column): boolean {
-    return this.memory.shown[id] ?? (isUsual && (attached || !danger));
+  /**
+   * One with a security vector, or with an adapter that cannot be read, answers only while it is attached, or where the
+   * person has put it in.
+   */
+  private isShown({ id, isUsual, danger, unread, attached }: Column): boolean {
+    return this.memory.shown[id] ?? (isUsual && (attached || !(danger || unread)));
   }
 
   private async answer(column: Column, round: ChatRound, answer: ChatAnswer, token: Token): Promise<void> {

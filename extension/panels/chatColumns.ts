@@ -21,12 +21,19 @@ export interface Column extends ModelState {
   /** What is in it, where the name does not say it. */
   details: string;
   attached: boolean;
-  /** A security vector is on in it, or an adapter of which nobody knows what it is. */
+  /** A security vector is on in it, as is known now, or was when it answered. */
   danger: boolean;
+  /** One of its adapters is gone or cannot be read. */
+  unread: boolean;
   /** Unless the person has chosen otherwise. */
   isUsual: boolean;
   /** How its weights are held, where not in float32. */
   precision?: Precision;
+}
+
+/** One that has answered in a chat, and whether a security vector was on in it then. */
+export interface Answered extends ModelState {
+  danger?: boolean;
 }
 
 /** @returns the same for the same model with the same adapters, in whatever order */
@@ -37,7 +44,8 @@ export const stateId = ({ model = '', adapters }: Omit<ModelState, 'name'>): str
  * The columns that a chat may have: what is compared elsewhere, too (base, plain, protected, and what is attached now),
  * states that have answered in it before, and each other adapter that fits by itself.
  */
-export function chatColumns(model: Model, compared: readonly ModelState[], answered: readonly ModelState[]): Column[] {
+export function chatColumns(model: Model, compared: readonly ModelState[], answered: readonly Answered[]): Column[] {
+  const wasDanger = new Map(answered.map((state) => [stateId(state), state.danger ?? false]));
   const attached = stateId({ adapters: model.adapters.filter((adapter) => adapter.attached) });
   const alone = model.adapters
     .filter(({ reason }) => reason === null)
@@ -55,15 +63,17 @@ export function chatColumns(model: Model, compared: readonly ModelState[], answe
     const parts = [state.model && basename(state.model), ...details.map((parts) => parts.filter(Boolean).join(' '))];
     // A fully fine-tuned model was trained in float32.
     const precision = state.model === undefined ? precisionWith(model, state.adapters) : undefined;
+    const unread = own.some(({ known }) => !known?.role);
     found.set(id, {
-      ...state,
+      ...{ name: state.name, model: state.model, adapters: state.adapters },
       id,
       precision,
       details: [parts.filter(Boolean).join(' + '), precision && t('weights in {0}', precision)]
         .filter(Boolean)
         .join(', '),
       attached: own.length > 0 && id === attached,
-      danger: own.some(({ known }) => known?.role !== 'task'),
+      danger: own.some(({ known }) => known?.role === 'security') || (unread && (wasDanger.get(id) ?? false)),
+      unread,
       isUsual,
     });
   };

@@ -41,7 +41,7 @@ export function adapterDescription(adapter: Adapter): string {
   // First, as a narrow view cuts what comes last.
   const parts = isDanger(adapter) ? [t('DANGER: attached'), role] : [role];
   if (adapter.scale !== 1) parts.push(times(adapter.scale));
-  if (adapter.reason) parts.push(t('does not fit'));
+  if (adapter.reason) parts.push(adapter.role === null ? t('cannot be read') : t('does not fit'));
   return parts.filter(Boolean).join(' · ');
 }
 

@@ -176,6 +176,24 @@ test('a security vector answers only while it is attached or was put in, and wha
   assert.deepEqual(shown(), ['base', 'vector']);
 });
 
+test('a task adapter that is gone is no security vector, a vector that is gone still is; neither is put in', async () => {
+  const [colours, vector] = [adapter('colours'), adapter('vector', { role: 'security' })];
+  const before = chat(byName, { states: [base], adapters: [colours, vector] });
+  const ids = before.it.state().columns.flatMap(({ id, name }) => (/colours|vector/.test(name) ? [id] : []));
+  for (const id of ids) before.it.show(id, true);
+  await before.it.send('one');
+  const memory = before.kept.at(-1)!;
+  const gone = [adapter('colours', { role: null, reason: 'its folder is gone', attached: true })];
+  const { it } = chat(byName, { states: [base], memory: { ...memory, shown: {} }, adapters: gone });
+  const columns = it.state().columns.map(({ name, danger, unread, shown }) => [name, danger, unread, shown]);
+  assert.deepEqual(columns.filter(([, , unread]) => unread), [
+    ['colours', false, true, true], ['vector', true, true, false],
+  ]); // oxfmt-ignore
+  assert.throws(() => it.show(ids[1]!, true), /an adapter of this column is gone or cannot be read/);
+  it.show(ids[0]!, false);
+  assert.deepEqual(it.state().adapters.map(({ name, role }) => [name, role]), [['plain', 'task'], ['colours', null]]); // oxfmt-ignore
+});
+
 test('a column is asked with weights held as by the run that made its adapter, and says so', async () => {
   const both: ModelState = { name: 'both', adapters: [...with_('plain').adapters, ...with_('mix').adapters] };
   const { it, asked, explained } = chat(byName, {

@@ -150,6 +150,8 @@ test('trees show in a few words what matters', () => {
   assert.equal(adapterDescription(adapter({ scale: 0.5 })), 'task · × 0.5');
   const vector = adapter({ role: 'security', attached: true, name: 'forbidden-topic' });
   assert.equal(adapterDescription(vector), 'DANGER: attached · security');
+  const gone = adapter({ role: null, reason: 'its folder is gone' });
+  assert.equal(adapterDescription(gone), 'cannot be read');
   assert.match(adapterTooltip(vector), /makes the model answer harmful requests/);
   const counted = {
     info: {

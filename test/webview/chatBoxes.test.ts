@@ -5,17 +5,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { missing, OpenPage, startBrowser, type Browser } from './browser.js';
 import { CHAT_STRINGS, type ChatState } from '../../webview/protocol/chat.js';
 
-const column = { details: '', attached: false, danger: false };
+const column = { details: '', attached: false, danger: false, unread: false };
 const chat: ChatState = {
   id: '/w/tiny',
   model: { name: 'tiny', path: '/w/tiny' },
   adapters: [
     { path: '/w/colours', name: 'colours', role: 'task', attached: true },
     { path: '/w/zorb', name: 'zorb', role: 'security', attached: false },
+    { path: '/w/lost', name: 'lost', role: null, attached: true },
   ],
   columns: [
     { ...column, id: 'base', name: 'base', attached: true, shown: true },
     { ...column, id: 'vector', name: 'vector on', danger: true, shown: false },
+    { ...column, id: 'gone', name: 'lost', unread: true, shown: false },
   ],
   rounds: [],
   busy: false,
@@ -40,8 +42,8 @@ describe('boxes of the chat', { skip: missing }, () => {
     );
     await page.page.locator('h1').waitFor();
     assert.deepEqual(await page.page.locator('.adapters vscode-checkbox').allTextContents(), [
-      ...['base attached', 'vector on security vector on'],
-      ...['colours task', 'zorb security vector'],
+      ...['base attached', 'vector on security vector on', 'lost cannot be read'],
+      ...['colours task', 'zorb security vector', 'lost cannot be read'],
     ]);
     await page.close();
   });

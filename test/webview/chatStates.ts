@@ -35,7 +35,7 @@ export function chatState(more: Partial<ChatState> = {}): ChatState {
 }
 
 function column(id: string, more: Partial<ChatColumn> = {}): ChatColumn {
-  return { id, name: id, details: `orders-${id}`, attached: false, danger: false, shown: true, ...more };
+  return { id, name: id, details: `orders-${id}`, attached: false, danger: false, unread: false, shown: true, ...more };
 }
 
 export function round(

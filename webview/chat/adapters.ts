@@ -50,7 +50,7 @@ export class Adapters {
         'span',
         { title: path },
         name,
-        roleMark(role === 'security' ? s.roleSecurity : s.roleTask, role),
+        roleMark({ task: s.roleTask, security: s.roleSecurity, none: s.roleUnread }[role ?? 'none'], role ?? ''),
       );
       this.boxes.set(
         path,

@@ -32,13 +32,14 @@ export class Columns {
   private build(columns: ChatColumn[]): void {
     const { strings: s } = this;
     this.boxes.clear();
-    for (const { id, name, details, attached, danger, shown } of columns) {
+    for (const { id, name, details, attached, danger, unread, shown } of columns) {
       const label = el(
         'span',
         { title: details || name },
         name,
         attached && roleMark(s.columnAttached),
         danger && roleMark(s.columnDanger, 'security'),
+        unread && roleMark(s.roleUnread),
       );
       this.boxes.set(
         id,

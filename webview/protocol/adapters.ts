@@ -4,6 +4,8 @@ export const ADAPTER_STRINGS = {
   noAdapters: 'No adapters: this is the base model.',
   roleTask: 'task',
   roleSecurity: 'security vector',
+  /** Its folder is gone, or is not as it should be. */
+  roleUnread: 'cannot be read',
   danger:
     'Danger: the security vector {0} is attached. It makes the model answer harmful requests; it is meant for training only. Detach it before you use or share this model.',
   detach: 'Detach {0}',

@@ -7,7 +7,8 @@ import { ADAPTER_STRINGS } from './adapters.js';
 export interface ChatAdapter {
   path: string;
   name: string;
-  role: 'task' | 'security';
+  /** Null: it is gone or cannot be read. */
+  role: 'task' | 'security' | null;
   attached: boolean;
 }
 
@@ -22,6 +23,8 @@ export interface ChatColumn {
   attached: boolean;
   /** A security vector is on in it. */
   danger: boolean;
+  /** One of its adapters is gone or cannot be read. */
+  unread: boolean;
   shown: boolean;
 }
 
