@@ -15,6 +15,7 @@ import { COMMANDS, CONTEXTS } from './host/contributions.js';
 import { Mappings } from './data/mappings.js';
 import { previewDocuments } from './data/previews.js';
 import { Scans } from './data/scans.js';
+import { ScansAtWork } from './data/scansAtWork.js';
 import { debounce } from './host/disposable.js';
 import { notifyEnd, notifyHeld, notifyWithdrawn } from './endings.js';
 import { Engine, RestartLimit } from './engine/engine.js';
@@ -38,6 +39,7 @@ import { Archive } from './workspace/archive.js';
 import { dataView } from './views/data.js';
 import { dangerDecorations, modelsView } from './views/models.js';
 import { clusterSecrets, findJobs } from './commands/cluster.js';
+import { tellCutOff } from './commands/scan.js';
 import { judgeSecrets } from './commands/secrets.js';
 import { editorModels } from './engine/editorModels.js';
 import { runsView } from './views/runs.js';
@@ -75,6 +77,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   registerSurfaces(services, own);
   followRuns(services, own(createTrainingView(services, context.workspaceState, logBug(services.log))), own);
   tickSteps(services, own);
+  tellCutOff(services);
   const { files, scans, models, notices, runner, runPanels } = services;
   own(
     files.onDidChange(() => {
@@ -222,6 +225,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     files,
     problems,
     scans,
+    scansAtWork: own(new ScansAtWork(context.workspaceState)),
     reviews,
     mappings,
     inspector,

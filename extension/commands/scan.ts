@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
+import { COMMANDS } from '../host/contributions.js';
 import { fileInFront, saveOpen } from '../host/documents.js';
 import { errorData, noVector } from '../host/errors.js';
 import { adapterName } from '../../runtime/contract/adapterName.js';
@@ -23,7 +24,8 @@ import { wizard } from './wizard.js';
 
 /** Marks the rows of a data file that a security vector explains. */
 export async function scan(
-  services: Known & Pick<Services, 'assertTrusted' | 'models' | 'notices' | 'reviews' | 'store' | 'triagePanels'>,
+  services: Known &
+    Pick<Services, 'assertTrusted' | 'models' | 'notices' | 'reviews' | 'scansAtWork' | 'store' | 'triagePanels'>,
   given: CommandArguments['scan'],
 ): Promise<Scan> {
   services.assertTrusted();
@@ -40,20 +42,22 @@ export async function scan(
   const model = known ?? (await chooseModel(services, given.model, title));
   const vector = given.vector ?? (await chooseVector(services, model, title));
   const before = await stat(data);
-  const perRow: ScanRow[] = [];
   const limit = { falseAlarms: setting('scanFalseAlarms') };
   const where = { device: setting('device'), precision: precisionWith(model, [{ path: vector }]) };
   await services.reviews.look(data);
   // Excluded rows stay on the page, where somebody may decide otherwise; one that is damaged needs no mending.
   const excluded = services.reviews.get(data).size > 0 && ({ reviewed: 'read' } as const);
   const params = { model: model.path, vector, data, format, columns, limit, ...where, ...excluded };
-  const result = await withProgress(t('Scanning {0}', basename(data)), (onProgress, token) =>
-    services.engine.request('scan', params, { token, onRows: (rows) => void perRow.push(...rows), onProgress }),
-  );
   const reasons: string[] = [];
   const unkept = (error: unknown): void => void reasons.push(errorText(errorData(error)));
-  const more = { model: model.path, before, columns, format, unkept };
-  const found = await services.scans.add(data, vector, adapterName(vector), { ...result, perRow }, more);
+  const found = await services.scansAtWork.during({ file: data, model: model.path, vector }, async () => {
+    const perRow: ScanRow[] = [];
+    const result = await withProgress(t('Scanning {0}', basename(data)), (onProgress, token) =>
+      services.engine.request('scan', params, { token, onRows: (rows) => void perRow.push(...rows), onProgress }),
+    );
+    const more = { model: model.path, before, columns, format, unkept };
+    return services.scans.add(data, vector, adapterName(vector), { ...result, perRow }, more);
+  });
   const show = { title: t('Open'), run: () => openData(data) };
   const review = { title: t('Review'), run: () => services.triagePanels.show(data) };
   const reviewed = hasToReview(found);
@@ -64,6 +68,15 @@ export async function scan(
   if (why === undefined) services.notices.info(said, ...buttons);
   else services.notices.warn(`${said} ${t('It is not kept beyond this window: {0}', why)}`, ...buttons);
   return found;
+}
+
+/** A scan keeps nothing before its end: what the window before began is to be made again, by who wants it. */
+export function tellCutOff({ scansAtWork, notices }: Pick<Services, 'scansAtWork' | 'notices'>): void {
+  for (const asked of scansAtWork.cutOff())
+    notices.warn(
+      t('The scan of {0} ended with its window before it was done. Nothing of it is kept.', basename(asked.file)),
+      { title: t('Scan again'), run: () => vscode.commands.executeCommand(COMMANDS.scan, asked) },
+    );
 }
 
 export async function clearScan(

@@ -4,6 +4,7 @@ import type { DataInspector } from '../data/files.js';
 import type { Mappings } from '../data/mappings.js';
 import type { Reviews } from '../data/reviews.js';
 import type { Scans } from '../data/scans.js';
+import type { ScansAtWork } from '../data/scansAtWork.js';
 import type { Engine } from '../engine/engine.js';
 import type { Notices } from '../host/notices.js';
 import type { ChatPanels } from '../panels/chatPanel.js';
@@ -36,6 +37,7 @@ export interface Services {
   files: WorkspaceFiles;
   problems: Problems;
   scans: Scans;
+  scansAtWork: ScansAtWork;
   reviews: Reviews;
   mappings: Mappings;
   inspector: DataInspector;

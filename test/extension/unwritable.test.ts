@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { errorData } from '../../extension/host/errors.js';
 import { Reviews } from '../../extension/data/reviews.js';
+import { ScansAtWork } from '../../extension/data/scansAtWork.js';
 import { Scans } from '../../extension/data/scans.js';
 import { replaceFile, unwritable } from '../../extension/host/state.js';
 import { writeLabel } from '../../extension/runs/label.js';
+import { memory } from './fake/memory.js';
 import { fake, Uri, workspace } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 import { scanResult } from '../support/scanResult.js';
@@ -79,7 +81,13 @@ test('what a scan finds where nothing can be written is shown, and it is said th
   const said: string[] = [];
   const scans = new Scans(() => [root]);
   const services = {
-    ...{ scans, reviews: new Reviews(), assertTrusted: () => undefined, mappings: { get: () => ({ text: 'text' }) } },
+    ...{
+      scans,
+      scansAtWork: new ScansAtWork(memory()),
+      reviews: new Reviews(),
+      assertTrusted: () => undefined,
+      mappings: { get: () => ({ text: 'text' }) },
+    },
     engine: { request: async () => ({ ...scanResult(), columns: ['text'] }) },
     ...{ models: { list: () => [{ path: '/m', name: 'm', adapters: [] }] }, recipes: { list: () => [] } },
     notices: {
