@@ -17,7 +17,7 @@ import { setFor } from '../runs/recipe.js';
 import { columnsOf } from '../services/choice.js';
 import type { Services } from '../services/services.js';
 import { freeFile, slug } from './recipeFiles.js';
-import { requireRoots, rootFor } from './root.js';
+import { askRoot, requireRoots } from './root.js';
 import { wizard, type Choice, type Questions } from './wizard.js';
 import { makeFolder } from '../../runtime/support/makeFolder.js';
 
@@ -42,7 +42,7 @@ export async function addEvaluationRow(
           )
         : undefined;
     const measure = chosen === null ? undefined : setFor(chosen, services.recipes.measuring(chosen))?.measure;
-    const file = chosen ?? (await freeFile(join(await rootFor(model), 'eval'), slug(name!), '.jsonl'));
+    const file = chosen ?? (await freeFile(join(await askRoot(ask, model), 'eval'), slug(name!), '.jsonl'));
     return { file, expected: await askExpected(ask, measure, cut ? '' : answer) };
   });
   const line = await append(file, (first) => rowLike(first, messages, expected, columnsOf(services, file), file));

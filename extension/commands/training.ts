@@ -30,7 +30,7 @@ import {
   type RowsChoice,
   type VectorChoice,
 } from './recipeFiles.js';
-import { requireRoots, rootFor } from './root.js';
+import { askRoot, requireRoots } from './root.js';
 import { runRecipe, type Ended, type Starting } from './runs.js';
 import { askRows } from './vectorRows.js';
 import { wizard, type Choice, type Questions } from './wizard.js';
@@ -80,7 +80,7 @@ export async function trainVector(services: Training, given: CommandArguments['t
           not: harmful.file,
           more: [none],
         });
-    const root = await rootOf(ask, harmful.file, benign?.file, model.path);
+    const root = await askRoot(ask, harmful.file, benign?.file, model.path);
     const files = { root, model: model.path, harmful, benign: benign?.file ? benign : undefined };
     const suggestion = slug(basename(harmful.file));
     const will = async (rows: RowsChoice): Promise<string | undefined> => {
@@ -130,7 +130,7 @@ export async function fineTune(
         ? { evaluate: given.evaluate ?? [], heldOut: given.heldOut }
         : await askSets(services, ask, model, data, isProtected);
     const reviewed = await askReview(services, ask, data.file);
-    const root = await rootOf(ask, data.file, model.path);
+    const root = await askRoot(ask, data.file, model.path);
     const chosen = { root, model: model.path, data, reviewed, vectors, strengthened, method, ...sets } as const;
     const suggestion = `${slug(basename(data.file))}-${isProtected ? 'protected' : 'plain'}`;
     const name =
@@ -153,10 +153,6 @@ export async function fineTune(
   await writeRecipe(file, recipe);
   return runWritten(services, file);
 }
-
-/** Where the recipe goes; on the way back the person is not asked again. */
-const rootOf = (ask: Questions, ...files: (string | undefined)[]): Promise<string> =>
-  ask.atFirst(`folder for ${files.join()}`, () => rootFor(...files));
 
 /** What the engine finds to suit model and data: what another recipe trains with says nothing of these rows. */
 const suggested = (

@@ -16,16 +16,36 @@ class Back extends Error {}
  * questions for the same answers. How many there are depends on the answers.
  */
 export async function wizard<R>(title: string, script: (ask: Questions) => Promise<R>): Promise<R> {
-  const answers: unknown[] = [];
-  const found = new Map<string, unknown>();
-  for (;;) {
-    try {
-      return await script(new Questions(title, answers, found));
-    } catch (error) {
-      if (!(error instanceof Back)) throw error;
-      answers.pop();
+  const session: Session = { answers: [], found: new Map(), isLeft: false };
+  try {
+    for (;;) {
+      try {
+        const result = await script(new Questions(title, session));
+        if (session.isLeft) throw new Cancelled();
+        return result;
+      } catch (error) {
+        if (!(error instanceof Back)) throw error;
+        session.answers.pop();
+      }
     }
+  } finally {
+    session.box?.dispose();
   }
+}
+
+type Box = vscode.QuickPick<vscode.QuickPickItem> | vscode.InputBox;
+
+/** What the questions of a wizard share. */
+interface Session {
+  readonly answers: unknown[];
+  readonly found: Map<string, unknown>;
+  /**
+   * Of the last question. It stays until the next one is there, however long that takes: else what is typed meanwhile
+   * would go into the file in front.
+   */
+  box?: Pick<vscode.QuickInput, 'dispose'>;
+  /** The person has left between two questions. */
+  isLeft: boolean;
 }
 
 /** Each question ends with its answer, or with `Cancelled` when the person leaves. */
@@ -34,8 +54,7 @@ export class Questions {
 
   constructor(
     private readonly title: string,
-    private readonly answers: unknown[],
-    private readonly found: Map<string, unknown>,
+    private readonly session: Session,
   ) {}
 
   /**
@@ -44,8 +63,9 @@ export class Questions {
    */
   atFirst<T>(about: string, look: () => T): T {
     const key = `${this.asked} ${about}`;
-    if (!this.found.has(key)) this.found.set(key, look());
-    return this.found.get(key) as T;
+    const { found } = this.session;
+    if (!found.has(key)) found.set(key, look());
+    return found.get(key) as T;
   }
 
   pick<T>(placeholder: string, choices: readonly Choice<T>[]): Promise<T> {
@@ -73,7 +93,7 @@ export class Questions {
       const box = this.prepared(vscode.window.createInputBox(), step);
       Object.assign(box, { prompt: unlinked(prompt), value });
       const checked = (text: string): string => unlinked(check(text) ?? '');
-      return shown(box, (accept, fail) => {
+      return this.shown<string, vscode.InputBox>(box, (accept, fail) => {
         const take = async (): Promise<void> => {
           const text = box.value;
           box.validationMessage = checked(text);
@@ -101,17 +121,21 @@ export class Questions {
   /** A file or folder by the system's dialog; leaving it goes back to the question before. */
   browse(options: vscode.OpenDialogOptions): Promise<string> {
     return this.ask(async () => {
-      const [uri] = (await vscode.window.showOpenDialog(options)) ?? [];
+      const dialog = vscode.window.showOpenDialog(options);
+      this.replaceBox(undefined);
+      const [uri] = (await dialog) ?? [];
       if (!uri) throw new Back();
       return uri.fsPath;
     });
   }
 
   private async ask<T>(show: (step: number) => Promise<T>): Promise<T> {
+    const { answers } = this.session;
     const index = this.asked++;
-    if (index < this.answers.length) return this.answers[index] as T;
+    if (index < answers.length) return answers[index] as T;
+    if (this.session.isLeft) throw new Cancelled();
     const answer = await show(index + 1);
-    this.answers.push(answer);
+    answers.push(answer);
     return answer;
   }
 
@@ -131,7 +155,7 @@ export class Questions {
       matchOnDetail: true,
     });
     if (many) pick.selectedItems = choices.filter((choice) => choice.picked);
-    return shown<R, vscode.QuickPick<Choice<T>>>(pick, (accept) => {
+    return this.shown<R, vscode.QuickPick<Choice<T>>>(pick, (accept) => {
       pick.onDidAccept(() => {
         const chosen = result(pick.selectedItems);
         if (chosen !== undefined) accept(chosen);
@@ -139,21 +163,36 @@ export class Questions {
     });
   }
 
-  private prepared<B extends vscode.QuickPick<vscode.QuickPickItem> | vscode.InputBox>(box: B, step: number): B {
+  private prepared<B extends Box>(box: B, step: number): B {
     Object.assign(box, { title: this.title, ignoreFocusOut: true });
     if (step > 1) Object.assign(box, { step, buttons: [vscode.QuickInputButtons.Back] });
     return box;
   }
-}
 
-function shown<R, B extends vscode.QuickInput & { onDidTriggerButton: vscode.Event<vscode.QuickInputButton> }>(
-  box: B,
-  listen: (accept: (value: R) => void, fail: (error: unknown) => void) => void,
-): Promise<R> {
-  return new Promise<R>((resolve, reject) => {
-    listen(resolve, reject);
-    box.onDidTriggerButton((button) => button === vscode.QuickInputButtons.Back && reject(new Back()));
-    box.onDidHide(() => reject(new Cancelled()));
-    box.show();
-  }).finally(() => box.dispose());
+  /** Shows it in place of the one before. Answered, it takes no more answers. */
+  private async shown<R, B extends Box>(
+    box: B,
+    listen: (accept: (value: R) => void, fail: (error: unknown) => void) => void,
+  ): Promise<R> {
+    try {
+      return await new Promise<R>((resolve, reject) => {
+        listen(resolve, reject);
+        box.onDidTriggerButton((button) => button === vscode.QuickInputButtons.Back && reject(new Back()));
+        box.onDidHide(() => {
+          if (this.session.box === box) this.session.isLeft = true;
+          reject(new Cancelled());
+        });
+        box.show();
+        this.replaceBox(box);
+      });
+    } finally {
+      Object.assign(box, { enabled: false, busy: true });
+    }
+  }
+
+  private replaceBox(box: Session['box']): void {
+    const before = this.session.box;
+    this.session.box = box;
+    before?.dispose();
+  }
 }
