@@ -73,7 +73,7 @@ async function askAnySets(services: Known, ask: Questions, model: Model, data: D
   const known = evaluationChoices(services, model);
   const keep: Choice<'keep'> = {
     label: t('Keep {0} % of {1} for evaluation', 100 * KEPT_SHARE, basename(data.file)),
-    description: t('at most {0} rows, never trained on; no prompt is on both sides', MOST_HELD_OUT),
+    detail: t('at most {0} rows, never trained on; no prompt is on both sides', MOST_HELD_OUT),
     value: 'keep',
   };
   const other: Choice<'other'> = { label: t('Another data file…'), value: 'other' };

@@ -223,9 +223,7 @@ const strengths = (): Choice<boolean>[] => [
   {
     label: t('Strongest known'),
     description: t('recommended'),
-    detail: t(
-      'The vector is off only for rows that are ordinary with confidence; the scan decides what is done with flagged rows; the base model’s refusals are held.',
-    ),
+    detail: t('Off only for surely ordinary rows; the scan decides on flagged ones; refusals are held.'),
     value: true,
   },
   { label: t('As in the paper'), description: t('the vector is on for every row'), value: false },

@@ -40,7 +40,7 @@ export async function askRows(
   return ask.pick(t('Which rows does the vector learn from?'), [
     {
       label: t('The first rows'),
-      description: t('in a file that is sorted by kind, these are all of one kind: shuffle the file first'),
+      description: t('all of one kind if the file is sorted by kind: shuffle it first'),
       detail: await detail('first'),
       value: 'first' as const,
     },

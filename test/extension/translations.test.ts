@@ -3,7 +3,7 @@
  * values, commands and code, and the pages show no word that did not come through the translation.
  */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { numbersIn } from '../../runtime/contract/format.js';
@@ -95,6 +95,23 @@ test('in French no line begins with a sign that a space stands before, or ends w
     [...all, of('a', parts(['b', 'c']))].filter((text) => breaks.test(text)),
     [],
   );
+});
+
+test('what a choice of a wizard says of itself is not cut off in any language', () => {
+  /** Of a Quick Pick, in letters of middle width. */
+  const WIDTH = 95;
+  const bundles = ['', '.de', '.fr'].map((language) => read(`l10n/bundle.l10n${language}.json`));
+  const folder = join(root, 'extension/commands');
+  const code = readdirSync(folder).map((file) => readFileSync(join(folder, file), 'utf8'));
+  const said = String.raw`t\(\s*'([^']+)'(?:, [^)]*)?,?\s*\)`;
+  const pairs = new RegExp(String.raw`label: ${said},\s+description: ${said}`, 'g');
+  const lines = code.flatMap((text) => [
+    ...[...text.matchAll(pairs)].map(([, ...words]) => words),
+    ...[...text.matchAll(new RegExp(`detail: ${said}`, 'g'))].map(([, ...words]) => words),
+  ]);
+  assert.ok(lines.length > 30, `${lines.length} choices`);
+  const shown = bundles.flatMap((words) => lines.map((line) => line.map((text) => words[text] ?? text).join('  ')));
+  assert.deepEqual(shown.filter((line) => line.length > WIDTH), []); // oxfmt-ignore
 });
 
 test('numbers of these languages have their comma', () => {
