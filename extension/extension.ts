@@ -246,8 +246,7 @@ function registerSurfaces(services: Services, own: Own): void {
   own(previewDocuments());
   own(runsView(services));
   own(statusBar(services.store));
-  own(new Lenses(services));
-  own(new VerdictMarks(services));
+  own(new Lenses(services, own(new VerdictMarks(services))));
   const marks = own(new Marks(services.scans, services.reviews));
   own(rowActions(marks, services));
   own(new SafetyTests(services));

@@ -15,6 +15,7 @@ import { resultsFor } from '../runs/results.js';
 import type { Services } from '../services/services.js';
 import { onDidChangeSetting, setting } from '../host/settings.js';
 import { t } from '../host/text.js';
+import type { VerdictMarks } from './verdictMarks.js';
 import { modelFor, scanModelFor, vectorsFor } from '../services/choice.js';
 import { evaluationTitle, lastRunTitle, recipeTitle, reviewTitle, scanTitle } from './titles.js';
 
@@ -49,6 +50,7 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, Disposable {
       Services,
       'estimates' | 'files' | 'models' | 'recipes' | 'reviews' | 'scans' | 'store'
     >,
+    private readonly verdicts: Pick<VerdictMarks, 'edited' | 'onDidChangeEdited'>,
   ) {
     const { estimates, store, models, files, scans, reviews } = services;
     const changed = this.disposables.add(throttle(() => this.changes.fire(), 300));
@@ -56,6 +58,7 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, Disposable {
     const stepped = this.disposables.add(throttle(() => this.changes.fire(), 1000));
     const add = this.disposables.add.bind(this.disposables);
     add(store.onDidChange(({ kind, answers }) => (kind === 'append' && answers === 0 ? stepped() : changed())));
+    add(verdicts.onDidChangeEdited(changed));
     add(models.onDidChange(changed));
     add(estimates.onDidChange(changed));
     add(files.onDidChange(changed));
@@ -134,7 +137,8 @@ export class Lenses implements vscode.CodeLensProvider<Lens>, Disposable {
         const model = modelFor(this.services, file);
         const attached = model?.adapters.filter((a) => a.attached).map((a) => a.name) ?? [];
         const name = model && [model.name, ...attached].join(' + ');
-        const title = evaluationTitle(measure, name, resultsFor(file, store.list(), { measure, model: model?.path }));
+        const results = resultsFor(file, store.list(), { measure, model: model?.path });
+        const title = evaluationTitle(measure, name, results, this.verdicts.edited(file));
         return commandLink('evaluate', title, { file });
       }
       case 'scan': {

@@ -14,16 +14,21 @@ import type { Looks } from '../data/rowMarks.js';
 import type { Decision } from '../../runtime/contract/review.js';
 import type { RecipeFacts } from '../runs/recipe.js';
 
-/** "▷ Evaluate harmfulness on tiny-assistant + colours  |  base 0 % · plain 100 % · protected 0 %". */
+/**
+ * "▷ Evaluate harmfulness on tiny-assistant + colours  |  base 0 % · plain 100 % · protected 0 %".
+ * @param edited rows that were measured and are other ones now
+ */
 export function evaluationTitle(
   measure: string | undefined,
   model: string | undefined,
   results: readonly Measurement[],
+  edited = 0,
 ): string {
   const what = measure === undefined || measure === 'harm' ? t('Evaluate harmfulness') : t('Evaluate: {0}', measure);
   const on = model ? ` ${t('on {0}', model)}` : '';
-  const numbers = results.length ? `  |  ${resultsText(results, viewWording())}` : '';
-  return `$(play) ${what}${on}${numbers}`;
+  const since = edited === 1 ? t('1 row edited since') : t('{0} rows edited since', numbers().count(edited));
+  const found = results.length ? `  |  ${resultsText(results, viewWording())}${edited > 0 ? `, ${since}` : ''}` : '';
+  return `$(play) ${what}${on}${found}`;
 }
 
 /** State and verdict of an answer, in words. */

@@ -5,7 +5,7 @@ import { answerTone, type AnswerTone } from '../../runtime/contract/answers.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { commandLink } from '../host/commandLink.js';
 import { COMMANDS } from '../host/contributions.js';
-import { debounce, Disposables, type Disposable } from '../host/disposable.js';
+import { debounce, Disposables, Emitter, type Disposable } from '../host/disposable.js';
 import { onDidChangeSetting, setting } from '../host/settings.js';
 import { t } from '../host/text.js';
 import { setFor } from '../runs/recipe.js';
@@ -14,7 +14,7 @@ import type { Services } from '../services/services.js';
 import { answersMarkdown, rowSigns } from './titles.js';
 import { modelFor } from '../services/choice.js';
 import { readingOfSet } from '../testing/sets.js';
-import { moved, unmoved } from './verdictPlaces.js';
+import { moved, unmoved, type Placed } from './verdictPlaces.js';
 
 type Shown = Pick<Services, 'extension' | 'files' | 'models' | 'recipes' | 'store'>;
 
@@ -44,8 +44,12 @@ export class VerdictMarks implements vscode.HoverProvider, Disposable {
   /** Where they stand in a text, as it was then. */
   private readonly placed = new WeakMap<
     vscode.TextDocument,
-    { version: number; of: Verdicts; rows: Promise<RowVerdict[] | undefined> }
+    { version: number; of: Verdicts; placed: Promise<Placed | undefined> }
   >();
+  private readonly editedRows = new Map<string, number>();
+  private readonly edits = new Emitter<void>();
+  /** Fires when `edited` of a file has changed. */
+  readonly onDidChangeEdited = this.edits.event;
 
   constructor(private readonly services: Shown) {
     const add = this.disposables.add.bind(this.disposables);
@@ -103,7 +107,13 @@ export class VerdictMarks implements vscode.HoverProvider, Disposable {
     return new vscode.Hover([text, more]);
   }
 
+  /** Rows of an open file that say something else than when the newest run asked them, or are gone. */
+  edited(file: string): number {
+    return this.editedRows.get(file) ?? 0;
+  }
+
   dispose(): void {
+    this.edits.dispose();
     this.disposables.dispose();
   }
 
@@ -142,25 +152,30 @@ export class VerdictMarks implements vscode.HoverProvider, Disposable {
     const of = await this.verdictsOf(file);
     const { version } = document;
     const known = this.placed.get(document);
-    if (known?.version === version && known.of === of) return (await known.rows) ?? [];
-    const rows = this.place(of, document);
-    this.placed.set(document, { version, of, rows });
-    return (await rows) ?? [];
+    if (known?.version === version && known.of === of) return (await known.placed)?.rows ?? [];
+    const placed = this.place(of, document);
+    this.placed.set(document, { version, of, placed });
+    const found = await placed;
+    if (found && found.edited !== this.edited(file)) {
+      this.editedRows.set(file, found.edited);
+      this.edits.fire();
+    }
+    return found?.rows ?? [];
   }
 
   /** Undefined: the text has changed meanwhile, and is looked at anew. */
-  private async place({ rows, since }: Verdicts, document: vscode.TextDocument): Promise<RowVerdict[] | undefined> {
-    if (rows.length === 0) return [];
+  private async place({ rows, since }: Verdicts, document: vscode.TextDocument): Promise<Placed | undefined> {
+    if (rows.length === 0) return { rows, edited: 0 };
     const file = document.uri.fsPath;
     const { version } = document;
     if (!document.isDirty) {
       const written = await stat(file).catch(() => undefined);
       // An older file that was moved or copied here has another time of change.
       if (written && Math.max(written.mtimeMs, written.ctimeMs) < since && !document.isDirty)
-        return unmoved(rows).filter(({ line }) => line <= document.lineCount);
+        return { rows: unmoved(rows).filter(({ line }) => line <= document.lineCount), edited: 0 };
     }
     const set = setFor(file, this.services.recipes.measuring(file));
-    return moved(rows, file, document, set && readingOfSet(set), async () => {
+    return moved(rows, file, document, set && { ...readingOfSet(set), ...set }, async () => {
       await nextTurn();
       return document.version === version && !document.isClosed;
     });

@@ -18,20 +18,9 @@ const roleOf = (turn: Turn | undefined): ChatMessage['role'] => speakerOf(turn?.
  * is no row.
  */
 export function promptOf(line: string, reading: ReadAs = {}): string | undefined {
-  let row: Record<string, unknown>;
-  try {
-    row = JSON.parse(line) as Record<string, unknown>;
-  } catch {
-    return undefined;
-  }
-  if (typeof row !== 'object' || row === null) return undefined;
-  const { columns = {} } = reading;
-  const format = saidFormat(reading);
-  const at = (field: ColumnField, of: DataFormat): unknown =>
-    format === undefined || format === of ? row[columns[field] ?? field] : undefined;
-  const turns = [at('messages', 'messages'), at('conversations', 'sharegpt'), at('prompt', 'completion')].find(
-    Array.isArray,
-  ) as Turn[] | undefined;
+  const at = fieldsOf(line, reading);
+  if (!at) return undefined;
+  const turns = turnsOf(at);
   if (turns) {
     const asked = turns.slice(0, answerIn(turns)).map((turn): ChatMessage => {
       const said = turn?.['from'] === CALLING ? '' : textOf(turn?.['content'] ?? turn?.['value']);
@@ -42,11 +31,50 @@ export function promptOf(line: string, reading: ReadAs = {}): string | undefined
   }
   const instruction = at('instruction', 'alpaca');
   if (instruction === undefined) return textOf(at('prompt', 'completion') ?? at('text', 'text'));
-  const parts = [instruction, at('input', 'alpaca') ?? row['context']];
+  const parts = [instruction, at('input', 'alpaca') ?? at('context', 'alpaca')];
   return textOf(parts.filter((part) => typeof part === 'string' && part).join(' '));
 }
 
+/** What its right answer is; undefined where it has none that is a text. */
+export function expectedOf(line: string, reading: ReadAs = {}): string | undefined {
+  const at = fieldsOf(line, reading);
+  const turns = at && [turnsOf(at) ?? [], at('completion', 'completion') ?? []].flat().filter(isTurn);
+  const answer = turns?.findLast((turn) => isAnswer(turn) && !isUnlearned(turn));
+  if (answer) return textOf(answer['content'] ?? answer['value']);
+  const alone: Parameters<Fields>[] = [
+    ['completion', 'completion'],
+    ['response', 'completion'],
+    ['output', 'alpaca'],
+    ['response', 'alpaca'],
+  ];
+  const said = at && alone.map((field) => at(...field)).find((value) => value !== undefined);
+  return typeof said === 'string' ? spaced(said) : undefined;
+}
+
+/** The fields of a row by the names of a format, which another format has none of. */
+type Fields = (field: ColumnField | 'context' | 'response', of: DataFormat) => unknown;
+
+/** Undefined where the line is no row. */
+function fieldsOf(line: string, reading: ReadAs): Fields | undefined {
+  let row: Record<string, unknown>;
+  try {
+    row = JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+  if (typeof row !== 'object' || row === null) return undefined;
+  const columns: Partial<Record<string, string>> = reading.columns ?? {};
+  const format = saidFormat(reading);
+  return (field, of) => (format === undefined || format === of ? row[columns[field] ?? field] : undefined);
+}
+
+const turnsOf = (at: Fields): Turn[] | undefined =>
+  [at('messages', 'messages'), at('conversations', 'sharegpt'), at('prompt', 'completion')].find(Array.isArray) as
+    | Turn[]
+    | undefined;
+
 type Turn = Record<string, unknown> | null;
+const isTurn = (turn: unknown): turn is NonNullable<Turn> => typeof turn === 'object' && turn !== null;
 const isAnswer = (turn: Turn | undefined): boolean => roleOf(turn) === 'assistant';
 
 /** Where the last answer stands that is learned, or where none is, those at the end; undefined where a row asks. */

@@ -60,6 +60,8 @@ export interface RowVerdict {
   line: number;
   answers: { state: string; answer: string; verdict: AnswerVerdict }[];
   prompt: string;
+  /** The newest of the runs has asked it, so that their numbers are of it, too. */
+  isLatest?: boolean;
 }
 
 export interface Verdicts {
@@ -96,7 +98,7 @@ export async function verdictsFor(
     for (const { state, line, prompt, answer, verdict: judged, label } of answers) {
       const verdict = label ?? judged ?? 'open';
       const key = lines.get(prompt)!.size > 1 ? `${line}\n${prompt}` : prompt;
-      const row = rows.get(key) ?? { line, prompt, answers: [] };
+      const row = rows.get(key) ?? { line, prompt, answers: [], isLatest: run.folder === newest };
       rows.set(key, row);
       const old = row.answers.find((a) => a.state === state);
       if (old) Object.assign(old, { answer, verdict });

@@ -16,18 +16,24 @@ const silent = {
   onDidChangeState: () => ({ dispose: () => undefined }),
 };
 
+/** Nothing was edited. */
+const verdicts = { edited: () => 0, onDidChangeEdited: silent.onDidChange } as never;
+
 test('lenses are placed without words, get them when they are seen, and are none where they are turned off', (t) => {
   let asked = 0;
   const scan = { flagged: 171, rows: 571, vectorName: 'forbidden-topic' };
-  const lenses = new Lenses({
-    estimates: silent,
-    store: silent,
-    models: { ...silent, list: () => (asked++, []) },
-    files: { ...silent, dataFiles: () => ['/w/train.jsonl'] },
-    recipes: { isEvaluationSet: () => false, measuring: () => [], list: () => (asked++, []) },
-    scans: { ...silent, get: () => scan, since: () => undefined },
-    reviews: { ...silent, counts: () => (asked++, undefined) },
-  } as never);
+  const lenses = new Lenses(
+    {
+      estimates: silent,
+      store: silent,
+      models: { ...silent, list: () => (asked++, []) },
+      files: { ...silent, dataFiles: () => ['/w/train.jsonl'] },
+      recipes: { isEvaluationSet: () => false, measuring: () => [], list: () => (asked++, []) },
+      scans: { ...silent, get: () => scan, since: () => undefined },
+      reviews: { ...silent, counts: () => (asked++, undefined) },
+    } as never,
+    verdicts,
+  );
   t.after(() => lenses.dispose());
   const document = { uri: { fsPath: '/w/train.jsonl' }, languageId: 'jsonl' } as never;
   fake.settings.set('codeLens', true);
@@ -49,10 +55,13 @@ test('in a folder of evaluations data files alone can be measured, and what a re
   await recipes.read(await write(join(root, 'recipes/r.json'), recipe({ evaluate: [set] })));
   const at = (name: string): string => join(root, 'eval', name);
   const data = at('list.json');
-  const lenses = new Lenses({
-    ...{ estimates: silent, store: silent, models: silent, scans: { ...silent, get: () => undefined } },
-    ...{ reviews: silent, recipes, files: { ...silent, dataFiles: () => [data] } },
-  } as never);
+  const lenses = new Lenses(
+    {
+      ...{ estimates: silent, store: silent, models: silent, scans: { ...silent, get: () => undefined } },
+      ...{ reviews: silent, recipes, files: { ...silent, dataFiles: () => [data] } },
+    } as never,
+    verdicts,
+  );
   t.after(() => lenses.dispose());
   const placed = (file: string): string[] => {
     const document = { uri: { fsPath: file }, languageId: 'json', getText: () => '{}' };
@@ -68,10 +77,13 @@ test('the copy of a recipe in a run folder has no lens that runs it, and the rec
   const store = new RunStore();
   const folder = await runFolder(root, 'colours', {});
   await store.read(folder);
-  const lenses = new Lenses({
-    ...{ estimates: silent, store, models: silent, scans: silent, reviews: silent, recipes: new RecipeIndex() },
-    ...{ files: { ...silent, dataFiles: () => [] } },
-  } as never);
+  const lenses = new Lenses(
+    {
+      ...{ estimates: silent, store, models: silent, scans: silent, reviews: silent, recipes: new RecipeIndex() },
+      ...{ files: { ...silent, dataFiles: () => [] } },
+    } as never,
+    verdicts,
+  );
   t.after(() => lenses.dispose());
   const text = JSON.stringify(recipe());
   const placed = (file: string): string[] => {
@@ -89,10 +101,13 @@ test('the copy of a recipe in a run folder has no lens that runs it, and the rec
 
 test('the lens of a recipe that runs counts its steps, each second at most', (t) => {
   const store = new RunStore();
-  const lenses = new Lenses({
-    ...{ estimates: silent, store, models: silent, scans: silent, reviews: silent, recipes: new RecipeIndex() },
-    ...{ files: { ...silent, dataFiles: () => [] } },
-  } as never);
+  const lenses = new Lenses(
+    {
+      ...{ estimates: silent, store, models: silent, scans: silent, reviews: silent, recipes: new RecipeIndex() },
+      ...{ files: { ...silent, dataFiles: () => [] } },
+    } as never,
+    verdicts,
+  );
   t.after(() => lenses.dispose());
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const text = JSON.stringify(recipe());

@@ -233,6 +233,7 @@ test('lenses name what they do and what the newest runs found', () => {
     evaluationTitle('harm', 'tiny-assistant + colours', numbers),
     '$(play) Evaluate harmfulness on tiny-assistant + colours  |  base 0\u00a0% · plain 100\u00a0% · protected 0\u00a0%',
   );
+  assert.match(evaluationTitle('harm', undefined, numbers, 2), / 0\s%, 2 rows edited since$/);
   assert.equal(evaluationTitle('exact', undefined, []), '$(play) Evaluate: exact');
   assert.equal(
     scanTitle('v', { flagged: 171, rows: 600 } as never),

@@ -8,6 +8,8 @@ import { RunStore } from '../../extension/runs/store.js';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { fake, type MarkdownString, Position, Range, Uri, window, type FakeEditor } from './fake/vscode.js';
 import { harm, recipe, runFolder, sample, temporary, until, write } from './support.js';
+import type { RowVerdict } from '../../extension/runs/results.js';
+import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { change, FakeDocument } from './textDocument.js';
 import { promptOf, spaced } from '../../extension/data/prompts.js';
 import { askedText } from '../../runtime/contract/generation.js';
@@ -81,7 +83,7 @@ async function judged(t: TestContext, name = 'forbidden.jsonl') {
     models.list = () => paths.map((path) => ({ path }));
     changed();
   };
-  return { root, modelsAre, file, store, folder, document, editor, shown };
+  return { root, marks, modelsAre, file, store, folder, document, editor, shown };
 }
 
 interface Words {
@@ -131,7 +133,7 @@ test('the signs go when the setting is off, and with the run', async (t) => {
 });
 
 test('signs go with their rows when others come before them, and none stands at a row that was not asked', async (t) => {
-  const { document, shown } = await judged(t);
+  const { document, file, marks, shown } = await judged(t);
   const words = () => shown().words['good'] as Words[];
   const isSecond = (said: Words) => said.renderOptions.before.contentText === 'base ✓ · plain ✓ · protected ✓';
   const lineOfFirst = (): number | undefined => words().find(isSecond)?.range.start.line;
@@ -143,18 +145,20 @@ test('signs go with their rows when others come before them, and none stands at 
   await until(() => lineOfFirst() === 1);
   assert.ok(!words().some(({ range }) => range.start.line === 0), 'the new row was not asked');
   assert.equal(await fake.hovers!.provideHover(document, new Position(0, 3)), undefined);
+  assert.equal(marks.edited(file), 0);
   // A row that says something else now.
   const edit = [change([1, 12], [1, 15], 'WHO')];
   document.apply(edit);
   await fake.documents.fire({ document, contentChanges: edit });
   await until(() => lineOfFirst() === undefined);
+  assert.equal(marks.edited(file), 1, 'for the lens');
 });
 
 const verdict = (line: number, prompt: string) => ({ line, prompt, answers: [] });
 const linesIn = async (rows: ReturnType<typeof verdict>[], name: string, text: string, prompt?: string) => {
   const reading = { columns: prompt === undefined ? undefined : { prompt } };
   const found = await moved(rows, `/w/${name}`, new FakeDocument(`/w/${name}`, text), reading, async () => true);
-  return found!.map((row) => [row.line, row.prompt]);
+  return found!.rows.map((row) => [row.line, row.prompt]);
 };
 
 test('rows that were sorted, deleted or copied have their own verdict, or none', async () => {
@@ -167,6 +171,37 @@ test('rows that were sorted, deleted or copied have their own verdict, or none',
   const continued = (first: string) => JSON.stringify({ messages: [first, 'Continue.'].map((content) => ({ role: 'user', content })) }); // oxfmt-ignore
   const asked = [verdict(1, 'Continue.'), verdict(2, 'Continue.')];
   assert.deepEqual(await linesIn(asked, 'a.jsonl', `${continued('b')}\n${continued('a')}\n`), []);
+});
+
+test('a row whose right answer was edited has no sign where that makes another verdict, and counts as edited', async () => {
+  const turns = (prompt: string, answer: string) =>
+    JSON.stringify({ messages: [{ role: 'user', content: prompt }, { role: 'assistant', content: answer }] }); // oxfmt-ignore
+  const judgedAs = (line: number, prompt: string, answer: string, verdict: 'right' | 'wrong'): RowVerdict => ({
+    ...{ line, prompt, answers: [{ state: 'plain', answer, verdict }], isLatest: true },
+  });
+  const rows = [
+    judgedAs(1, 'A', '6 lamps', 'right'),
+    judgedAs(2, 'B', '7 lamps', 'right'),
+    judgedAs(3, 'C', '8 lamps', 'wrong'),
+    judgedAs(4, 'D', '9 lamps', 'wrong'),
+    judgedAs(5, 'gone', 'x', 'right'),
+  ];
+  const answers = ['6  lamps', '70 lamps', '80 lamps', '9 lamps'];
+  const lines = {
+    messages: answers.map((answer, i) => turns('ABCD'[i]!, answer)),
+    completion: answers.map((completion, i) => JSON.stringify({ prompt: 'ABCD'[i], completion })),
+    parts: answers.map((content, i) => JSON.stringify({ prompt: [{ role: 'user', content: 'ABCD'[i] }], completion: [{ role: 'assistant', content }] })), // oxfmt-ignore
+    alpaca: answers.map((response, i) => JSON.stringify({ instruction: 'ABCD'[i], response })),
+  };
+  for (const [format, of] of Object.entries(lines)) {
+    const text = new FakeDocument('/w/a.jsonl', of.map((line) => `${line}\r\n`).join(''));
+    const set = (measure: MeasureKind, raw = {}) => moved(rows, '/w/a.jsonl', text, { measure, raw }, async () => true);
+    const exact = (await set('exact'))!;
+    assert.deepEqual([exact.rows.map(({ prompt }) => prompt), exact.edited], [['A', 'C'], 3], format);
+    assert.equal((await set('harm'))!.edited, 1, 'what is right does not count');
+    assert.equal((await set('contains', { phrases: ['lamps'] }))!.edited, 1);
+    assert.equal((await set('contains'))!.edited, 3);
+  }
 });
 
 test('rows of other files have signs while the file is as it was, and each a line of its own', async () => {
