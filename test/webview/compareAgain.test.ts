@@ -50,6 +50,23 @@ describe('a page that compares runs', { skip: missing }, () => {
     await page.close();
   });
 
+  test('a box that is neither on nor off is neither to the eye where colours are forced, too', async () => {
+    const page = await open([sweep(0), sweep(1)]);
+    await page.page.emulateMedia({ forcedColors: 'active' });
+    const mark = () =>
+      page.page.evaluate((selector) => {
+        const box = document.querySelector(selector)!;
+        const control = box.shadowRoot!.querySelector('[part=control]')!;
+        return [box.classList.contains('indeterminate'), getComputedStyle(control).backgroundImage] as const;
+      }, '.curves vscode-checkbox');
+    await until(async () => (await mark())[0], 'some axes are logarithmic');
+    assert.match((await mark())[1], /^linear-gradient/);
+    await page.page.locator('.curves vscode-checkbox').click();
+    await until(async () => !(await mark())[0], 'all are');
+    assert.equal((await mark())[1], 'none');
+    await page.close();
+  });
+
   test('a long name has its line beside it, and room in the table', async () => {
     const title = 'orders of all shops, protected by forbidden-topic and by another one';
     const page = await open([sweep(0, { title }), sweep(1)]);
