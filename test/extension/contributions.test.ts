@@ -169,7 +169,21 @@ test('the walkthrough has pictures in the colours of the theme, and the steps th
   for (const [step, key] of Object.entries(DONE))
     assert.deepEqual(done[step], [`onContext:${key}`, ...(step === 'attach' ? chats : [])]);
   assert.deepEqual(ids, Object.keys(DONE));
-  for (const { media } of walkthrough!.steps) assert.match(read(media.svg), /var\(--vscode-\w*foreground/i);
+  const words = (svg: string): string[] => [...svg.matchAll(/<text[^>]*>([^<]+)</g)].map((m) => m[1]!);
+  const isName = (text: string): boolean => /^[\w./]*[-.][\w./-]*$|^colours$|%$/.test(text);
+  for (const { media } of walkthrough!.steps) {
+    const pictures = ['', '.de', '.fr'].map((language) => {
+      const strings = JSON.parse(read(`package.nls${language}.json`)) as Record<string, string>;
+      return read(strings[media.svg.replaceAll('%', '')]!);
+    });
+    const [english, ...others] = pictures.map(words) as [string[], ...string[][]];
+    for (const picture of pictures) assert.match(picture, /var\(--vscode-\w*foreground/i);
+    for (const said of others) {
+      assert.equal(said.length, english.length, media.svg);
+      const left = english.filter((text, i) => text === said[i] && !isName(text) && text !== 'base');
+      assert.deepEqual(left, [], `${media.svg}: left in English`);
+    }
+  }
   const commands = Object.values(nls).flatMap((text) =>
     [...text.matchAll(/\(command:(securityVectors\.[\w.]+)\)/g)].map((m) => m[1]!),
   );
