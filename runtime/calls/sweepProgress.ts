@@ -25,7 +25,7 @@ export function sweepProgress(
     left: (): string => {
       const timed = points.map(({ recipe }, i) => {
         const { seconds, share, error } = results[i] ?? {};
-        return { recipe, seconds, share, failed: error !== undefined };
+        return { recipe, seconds, share, begun: shares[i], failed: error !== undefined };
       });
       const seconds = secondsLeft(timed, expected);
       return seconds === undefined ? '' : `, about ${formatDuration(seconds / atOnce)} left`;
@@ -45,9 +45,12 @@ export async function expectedSeconds(
 }
 
 const EVERY_MS = 1000;
+/** Share of a point's time that is over when it is evaluated after its training. */
+const TRAINED = 0.9;
 
 /**
- * What a point at work does, as the progress of the sweep; not recorded.
+ * What a point at work does, as the progress of the sweep; not recorded. Of what comes before the first step, such as
+ * the base's answers, nobody knows how much of the point it is: it counts with the training.
  * @param whole of the sweep, by the share of the point
  */
 export function progressOf(
@@ -57,14 +60,17 @@ export function progressOf(
   left: () => string,
 ): (event: RunEvent) => void {
   let last = -EVERY_MS;
+  let share = 0;
   return (event) => {
     if (event.kind !== 'step' && event.kind !== 'state') return;
+    const isStep = event.kind === 'step';
+    if (isStep) share = Math.max(share, TRAINING * (event.step / event.steps));
+    else if (event.state === 'evaluating' && share >= TRAINING) share = TRAINED;
     const now = performance.now();
     if (now - last < EVERY_MS) return;
     last = now;
-    const isStep = event.kind === 'step';
+    const progress = whole(share);
     const what = isStep ? `step ${event.step}/${event.steps}` : event.message;
-    const share = isStep ? TRAINING * (event.step / event.steps) : event.state === 'evaluating' ? 0.9 : 0;
-    say({ kind: 'state', state: 'preparing', message: `${title}: ${what}${left()}`, progress: whole(share) });
+    say({ kind: 'state', state: 'preparing', message: `${title}: ${what}${left()}`, progress });
   };
 }

@@ -8,6 +8,8 @@ interface TimedPoint {
   readonly seconds?: number;
   /** Of its steps, where its training ended early. */
   readonly share?: number;
+  /** Of its time, while it is at work. */
+  readonly begun?: number;
   /** It ended by an error, maybe at once: how long that took says nothing of the others. */
   readonly failed?: boolean;
 }
@@ -20,7 +22,7 @@ const workOf = ({ steps, epochs = 1, data, batch }: TimedPoint['recipe']): numbe
   steps === undefined ? epochs / (1 - (data.mix?.share ?? 0)) : steps * (batch.tokens ?? batch.rows) * batch.accumulate;
 
 /**
- * Seconds for the points that are not done; undefined where nothing is known.
+ * Seconds for what is not done of the points; undefined where nothing is known.
  * @param expected of the first point, before one is done
  */
 export function secondsLeft(points: readonly TimedPoint[], expected?: number): number | undefined {
@@ -28,7 +30,9 @@ export function secondsLeft(points: readonly TimedPoint[], expected?: number): n
   const whole = points.filter(({ failed }) => !failed);
   const done = whole.filter(({ seconds }) => seconds !== undefined);
   const work = sum(done.map(({ recipe, share = 1 }) => workOf(recipe) * (1 - TRAINING * (1 - share))));
-  if (!(work > 0)) return expected === undefined ? undefined : (expected / workIn(points.slice(0, 1))) * workIn(whole);
+  const open = whole.filter(({ seconds }) => seconds === undefined);
+  const ahead = sum(open.map(({ recipe, begun = 0 }) => workOf(recipe) * (1 - begun)));
+  if (!(work > 0)) return expected === undefined ? undefined : (expected / workIn(points.slice(0, 1))) * ahead;
   const seconds = sum(done.map((point) => point.seconds!));
-  return (seconds / work) * (workIn(whole) - workIn(done));
+  return (seconds / work) * ahead;
 }
