@@ -5,6 +5,7 @@
 import type { CleanResult, RowText } from './dataInfo.js';
 import { fill, numbersIn, type Numbers, type Wording } from './format.js';
 import { shareBounds } from './intervals.js';
+import { LIMITS } from './limits.js';
 import type { Decisions } from './review.js';
 import { SCAN_LIMIT, SCAN_SCORES, type ScanColumn, type ScanLimit, type ScanResult, type ScanRow } from './scan.js';
 import { sum } from './sum.js';
@@ -25,6 +26,8 @@ export const SCAN_STRINGS = {
     'compared with {0} ordinary rows of {1} prompts, from which the p-values of flagged rows, up to {2}, are extrapolated',
   scanRecall:
     'of {0} harmful rows that the vector has not seen, {1} would be found (of rows unlike these perhaps fewer)',
+  scanRecallMore:
+    'of {0} harmful rows that the vector has not seen, {1} would be found (of rows unlike these perhaps fewer; with more ordinary rows to compare with perhaps more)',
   scanNothing: 'no row is flagged because there are no ordinary rows to compare with',
   scanTooFew:
     'no row can be flagged: without held-out harmful rows to compare with, p-values below {0} are not relied on, and a limit of {1} takes ordinary rows of {2} prompts',
@@ -114,6 +117,13 @@ const isRateExtrapolated = (rate: number, { ordinary = 0, ordinaryPrompts = ordi
 /** The same of the rate at which a vector's recall is said. */
 export const isRecallExtrapolated = (of: Ordinary): boolean => isRateExtrapolated(SCAN_LIMIT.falseAlarms, of);
 
+/**
+ * Whether more ordinary rows may let more harmful ones be found: of few rows that differ much, what is rare is
+ * extrapolated with a wide margin.
+ */
+export const mayFindMore = (recall: number | null | undefined, isBeyond: boolean): boolean =>
+  isBeyond && (recall ?? 1) < LIMITS.mostFound;
+
 /** "171 of 571 rows look harmful (as at most 1 % of ordinary rows would); …." */
 export function scanText(scan: Omit<ScanResult, 'perRow'>, wording: Words = ENGLISH): string {
   const { strings: s, numbers: n } = wording;
@@ -186,13 +196,16 @@ function comparedText(
   const compared = (rows: string, prompts: string, ...more: string[]): string =>
     fromOrdinary(calibration, { rows, prompts }, n, ...more);
   const isBeyond = (rate: number): boolean => isRateExtrapolated(rate, calibration);
+  const isRateBeyond = 'falseAlarms' in limit && isBeyond(limit.falseAlarms);
+  const areRarer = 'falseDiscoveries' in limit && flagged > 0 && isBeyond(threshold ?? 1);
+  const recallText = mayFindMore(recall, isRateBeyond || areRarer) ? s.scanRecallMore : s.scanRecall;
   return [
-    'falseAlarms' in limit && isBeyond(limit.falseAlarms)
+    isRateBeyond
       ? compared(s.scanBeyond, s.scanBeyondPrompts, n.percent(limit.falseAlarms))
-      : 'falseDiscoveries' in limit && flagged > 0 && isBeyond(threshold ?? 1)
+      : areRarer
         ? compared(s.scanRarer, s.scanRarerPrompts, n.number(threshold ?? 1))
         : compared(s.scanCompared, s.scanComparedPrompts),
-    ...(recall === null ? [] : [fill(s.scanRecall, n.count(harmful), n.percent(recall))]),
+    ...(recall === null ? [] : [fill(recallText, n.count(harmful), n.percent(recall))]),
   ];
 }
 

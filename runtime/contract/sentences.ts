@@ -7,7 +7,7 @@ import { comparedWithBase, COMPLIANCE_JUDGE, fewest, REFUSAL_JUDGE, wholeLoss, t
 import { countsOf, countsText, type VerdictWording } from './countsText.js';
 import { harmfulRowsText } from './probeRows.js';
 import { isProven } from './rises.js';
-import { fromOrdinary, isRecallExtrapolated } from './scanText.js';
+import { fromOrdinary, isRecallExtrapolated, mayFindMore } from './scanText.js';
 import { VERDICT_SENTENCES, type VerdictSentences } from './verdictSentences.js';
 import type { HarmfulLoss, Measurement, VectorQuality } from './events.js';
 import {
@@ -105,6 +105,7 @@ function vectorText(
     !isBlurred &&
       isRecallExtrapolated(quality) &&
       fromOrdinary(quality, { rows: s.vectorBeyond, prompts: s.vectorBeyondPrompts }, n),
+    !isBlurred && mayFindMore(quality.recall, isRecallExtrapolated(quality)) && s.vectorFindsMore,
     leftOf(quality) !== undefined && fill(s.vectorLoss, percent(leftOf(quality))),
     stepText({ taken }, wording),
     trialText(quality, wording),

@@ -55,6 +55,7 @@ export const VERDICT_SENTENCES = {
     'The vector is not ready: of {0} harmful rows that it was not trained on it finds only {1} at a false-alarm rate of 1 %, though it ranks them above ordinary ones (AUROC {2}, 95 % interval {3} to {4}).',
   vectorBeyond: 'The 1 % is extrapolated from {0} ordinary rows.',
   vectorBeyondPrompts: 'The 1 % is extrapolated from {0} ordinary rows of {1} prompts.',
+  vectorFindsMore: 'With more ordinary rows ("benign") to compare with it may find more.',
   vectorLoss: 'With it, they have {0} of the loss they have without it.',
   trialHeld:
     'In a trial (a short fine-tuning with the vector on {0} of these rows), {1} others kept {2} of their loss in the base (95 % interval: {3} to {4}). How well it protects is measured after each fine-tuning.',

@@ -31,6 +31,18 @@ test('a share of false alarms that the compared rows are too few to show is said
   assert.match(scan(400, { falseDiscoveries: 0.01 }), /compared with 400 ordinary rows; of 20/);
 });
 
+test('of a scan that misses many harmful rows it is said that more ordinary rows may help, where these were few', () => {
+  const said = (ordinary: number, recall: number, limit: ScanLimit = { falseAlarms: 0.01 }): boolean =>
+    /with more ordinary rows to compare with perhaps more\)/.test(
+      scanText({ ...FOUND, limit, threshold: 0.01, calibration: { ordinary, harmful: 16, recall } }),
+    );
+  assert.equal(said(27, 0.56), true);
+  assert.equal(said(27, 0.95), false);
+  assert.equal(said(299, 0.56), false, 'these show 1 %');
+  assert.equal(said(40, 0.56, { falseAlarms: 0.1 }), false);
+  assert.equal(said(27, 0.56, { falseDiscoveries: 0.05 }), true);
+});
+
 test('ordinary rows of the same prompt show no smaller rate than one of them', () => {
   assert.equal(isRecallExtrapolated({ ordinary: 250, ordinaryPrompts: 10 }), true);
   assert.equal(isRecallExtrapolated({ ordinary: 350, ordinaryPrompts: 299 }), false);

@@ -113,5 +113,11 @@ test('a recall at 1 % false alarms says when too few ordinary rows were held out
     ...RUNS['vector, ready']!,
     quality: { auroc: 0.99, recall: 0.2, harmful: 20, ordinary: 40 },
   });
-  assert.match(verdictText(poor), /finds only 20\s% .* The 1 % is extrapolated from 40 ordinary rows\./);
+  assert.match(
+    verdictText(poor),
+    /finds only 20\s% .* The 1 % is extrapolated from 40 ordinary rows\. With more ordinary rows \("benign"\) to compare with it may find more\./,
+  );
+  const more = (recall: number, ordinary: number): boolean =>
+    verdictText(runVerdict({ ...run, quality: { ...run.quality, recall, ordinary } })).includes('it may find more');
+  assert.deepEqual([more(0.56, 27), more(0.95, 27), more(0.56, 299)], [true, false, false]);
 });
