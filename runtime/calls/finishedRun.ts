@@ -22,7 +22,7 @@ import { judgedSample, remeasured, type Verdicts } from '../evaluation/judges/an
 import { writeReport } from '../evaluation/report/runReport.js';
 import { weakened } from '../recipes/fineTune/fineTuneRun.js';
 import { isSample } from '../recipes/fineTune/relabelled.js';
-import { changedMeanwhile, isSameRun, readManifest } from '../runs/output.js';
+import { changedMeanwhile, isSameRun, notTogether, readManifest } from '../runs/output.js';
 import { readEvents } from '../runs/runFolder.js';
 import { HumanError } from '../support/errors.js';
 import { writeFileAtomic } from '../support/files.js';
@@ -62,8 +62,7 @@ export async function readKept(folder: string): Promise<Kept> {
   const events = await readEvents(folder);
   const done = doneOf({ manifest, events });
   const recipe = await readKeptRecipe(folder, done?.measurements ?? []);
-  if (!done || (recipe.kind !== 'finetune' && recipe.kind !== 'evaluate'))
-    throw new HumanError('the files of this run do not belong together.', { place: folder, remedy: 'Run it again.' });
+  if (!done || (recipe.kind !== 'finetune' && recipe.kind !== 'evaluate')) throw notTogether(folder);
   const samples = latestAnswers((await readEvents(folder, RUN_FILES.answers)).filter(isSample));
   if (samples.length === 0)
     throw new HumanError('no answers of this run were kept.', { place: folder, remedy: 'Run it again.' });

@@ -3,7 +3,7 @@
  * sweep.
  */
 import { resolve } from 'node:path';
-import { damagedRun, finishReplacement, readManifest } from '../runs/output.js';
+import { finishReplacement, noRun, readManifest } from '../runs/output.js';
 import { HumanError } from '../support/errors.js';
 import { judgeRun, type Params, type Result } from './judgeRun.js';
 import { judgeSweep, tableAfter } from './judgeSweep.js';
@@ -19,11 +19,7 @@ export async function judgeAgain(params: Params, reporter: Reporter): Promise<Re
   const folder = resolve(params.run);
   await finishReplacement(folder);
   const manifest = await readManifest(folder);
-  if (!manifest)
-    throw (
-      damagedRun(folder) ??
-      new HumanError('there is no run in this folder.', { place: folder, remedy: 'Name the folder of a run.' })
-    );
+  if (!manifest) throw noRun(folder);
   if (manifest.kind === 'sweep') return judgeSweep(folder, params, reporter);
   if (manifest.kind !== 'finetune' && manifest.kind !== 'evaluate')
     throw new HumanError(`a ${manifest.kind} has no answers to judge.`, {

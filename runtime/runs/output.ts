@@ -3,12 +3,14 @@ import { existsSync } from 'node:fs';
 import { lstat, readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isManifest, lastStart, type Manifest } from '../contract/manifest.js';
+import { lastStart, manifestSchema, type Manifest } from '../contract/manifest.js';
+import { safeParse } from '../contract/safeParse.js';
 import { CHECKPOINT_FILE, CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
 import { sum } from '../contract/sum.js';
 import { HumanError } from '../support/errors.js';
 import { filesBelow, isTrace, removeWith } from '../support/files.js';
 import { ifThere } from '../support/ifThere.js';
+import { jsonOrNone } from '../support/jsonFile.js';
 import { isPartOf, move, whereMapped } from '../support/replaceFile.js';
 import { makeFolder } from '../support/makeFolder.js';
 import { KINDS } from '../contract/kinds.js';
@@ -50,6 +52,8 @@ export async function planOutput(
   await finishReplacement(output);
   const found = await readManifest(output);
   if (!found) {
+    const damaged = damagedRun(output);
+    if (damaged) throw damaged;
     await requireEmpty(output);
     if (resume) throw nothingToResume(output, 'there is no run in this folder.');
     return { output, folder: output, standing: [found, found] };
@@ -125,13 +129,7 @@ export async function plainOutput(output: string): Promise<string> {
 /** The manifest of a folder that this program wrote; undefined for any other. */
 export async function readManifest(folder: string): Promise<Manifest | undefined> {
   const text = await ifThere(readFile(join(folder, RUN_FILES.manifest), 'utf8'), ['ENOENT', 'ENOTDIR', 'EISDIR']);
-  if (text === undefined) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return isManifest(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  return text === undefined ? undefined : safeParse(manifestSchema, jsonOrNone(text)).data;
 }
 
 /**
@@ -146,6 +144,14 @@ export function damagedRun(folder: string): HumanError | undefined {
     remedy: 'Put it back as it was, or remove the folder and run its recipe again.',
   });
 }
+
+/** What is wrong with a folder that was named as that of a run, and has no manifest of this program. */
+export const noRun = (folder: string): HumanError =>
+  damagedRun(folder) ??
+  new HumanError('there is no run in this folder.', { place: folder, remedy: 'Name the folder of a run.' });
+
+export const notTogether = (place: string): HumanError =>
+  new HumanError('the files of this run do not belong together.', { place, remedy: 'Run it again.' });
 
 /** The files of a run in its folder, relative, with `/`: what a run that replaces it may remove. */
 export async function runFiles(folder: string): Promise<string[]> {

@@ -1,12 +1,14 @@
 import { appendFile, readFile, rm, rmdir, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
+import { safeParse } from '../contract/safeParse.js';
 import { errorData } from '../support/errors.js';
+import { jsonOrNone } from '../support/jsonFile.js';
 import { writeFileAtomic } from '../support/files.js';
 import { isPart, withPath, removeParts } from '../support/replaceFile.js';
 import { makeFolder } from '../support/makeFolder.js';
 import { whileHeld } from '../contract/heldFiles.js';
 import { CLEARED_FILES, HELD, RUN_FILES } from '../contract/runFiles.js';
-import type { RunEvent } from '../contract/events.js';
+import { eventSchema, type RunEvent } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';
 import type { Recipe } from '../contract/recipe.js';
 import type { Checkpoint } from './checkpoint.js';
@@ -145,19 +147,13 @@ export function openRunFolder(
   };
 }
 
-/** Events of a run folder: none where there is no such file. A line cut off by a crash is left out. */
+/** Events of a run folder: none where there is no such file. A line that is none, as one cut off by a crash, is left out. */
 export async function readEvents(path: string, name: string = RUN_FILES.events): Promise<RunEvent[]> {
   const text = await readFile(join(path, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw withPath(error, join(path, name));
   });
-  return text.split('\n').flatMap((line): RunEvent[] => {
-    try {
-      return line ? [JSON.parse(line) as RunEvent] : [];
-    } catch {
-      return [];
-    }
-  });
+  return text.split('\n').flatMap((line) => safeParse(eventSchema, jsonOrNone(line)).data ?? []);
 }
 
 /** Adds events to those of a run that has ended. */

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { RUN_FILES } from '../../contract/runFiles.js';
@@ -7,17 +6,21 @@ import type { Manifest } from '../../contract/manifest.js';
 import type { Recipe } from '../../contract/recipe.js';
 import type { ScanResult } from '../../contract/scan.js';
 import { readScan } from '../scan/scanFile.js';
+import { noRun, notTogether, readManifest } from '../../runs/output.js';
+import { readJsonObject } from '../../support/jsonFile.js';
 import { readEvents, type RunFolder } from '../../runs/runFolder.js';
 import { renderReport, type ReportRun } from './report.js';
 
-/** A run as its folder holds it, without its answers, which may be many. */
+/**
+ * A run as its folder holds it, without its answers, which may be many.
+ * @throws HumanError for another folder, and one whose files are damaged
+ */
 export async function readRun(folder: string, known?: Manifest): Promise<ReportRun> {
-  const json = async (name: string): Promise<unknown> => JSON.parse(await readFile(join(folder, name), 'utf8'));
-  return {
-    manifest: known ?? ((await json(RUN_FILES.manifest)) as Manifest),
-    recipe: (await json(RUN_FILES.recipe)) as Recipe,
-    events: await readEvents(folder),
-  };
+  const manifest = known ?? (await readManifest(folder));
+  if (!manifest) throw noRun(folder);
+  const recipe = (await readJsonObject(join(folder, RUN_FILES.recipe))) as unknown as Recipe;
+  if (recipe.kind !== manifest.kind) throw notTogether(folder);
+  return { manifest, recipe, events: await readEvents(folder) };
 }
 
 async function withAnswers(run: ReportRun, folder: string): Promise<ReportRun> {
