@@ -8,7 +8,7 @@ import {
   type Decision,
   type Decisions,
 } from '../../runtime/contract/review.js';
-import { readText, unreadable } from '../host/checkedFile.js';
+import { newerFile, readText, unreadable } from '../host/checkedFile.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { HostError } from '../host/errors.js';
 import { changeFile, replaceFile } from '../host/state.js';
@@ -189,6 +189,8 @@ function broken(file: string, fault: HashListsFault): HostError {
   switch (fault.kind) {
     case 'json':
       return unreadable(`${file}:${fault.line}`, t('the review is not JSON.'), remedy);
+    case 'newer':
+      return newerFile(file);
     case 'form':
       return unreadable(file, t('"{0}" is not what a review has there.', fault.key || '{}'), remedy);
     case 'twice':

@@ -151,11 +151,13 @@ export function checked<T>(value: unknown, schema: z.ZodType<T>, place: string):
   const result = safeParse(schema, value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  if (isNewer(issue!, value))
-    throw unreadable(place, t('a newer version of the extension has written this file.'), t('Update the extension.'));
+  if (isNewer(issue!, value)) throw newerFile(place);
   const key = issue!.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');
   throw unreadable(place, t('"{0}" is missing or has the wrong type.', key.replace(/^\./, '') || '{}'));
 }
+
+export const newerFile = (place: string): HostError =>
+  unreadable(place, t('a newer version of the extension has written this file.'), t('Update the extension.'));
 
 /** Of a format that begins with another version all else may be different: only that is said. */
 function isNewer(issue: z.core.$ZodIssue, value: unknown): boolean {

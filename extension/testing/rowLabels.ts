@@ -1,6 +1,6 @@
 import { MAX_HASH_LISTS_BYTES } from '../../runtime/contract/hashLists.js';
 import { labelsFile, labelsText, parseLabels, type Labels } from '../../runtime/contract/labels.js';
-import { readText, unreadable } from '../host/checkedFile.js';
+import { newerFile, readText, unreadable } from '../host/checkedFile.js';
 import { changeFile, replaceFile } from '../host/state.js';
 import { t } from '../host/text.js';
 
@@ -33,6 +33,7 @@ async function readLabels(file: string): Promise<Labels> {
   const text = await readText(file, MAX_HASH_LISTS_BYTES);
   if (text === undefined) return new Map();
   const read = parseLabels(text);
-  if ('fault' in read) throw unreadable(file, t('this is not a file of labels.'));
+  if ('fault' in read)
+    throw read.fault.kind === 'newer' ? newerFile(file) : unreadable(file, t('this is not a file of labels.'));
   return read.labels;
 }

@@ -3,12 +3,17 @@
  * files.
  */
 import * as z from 'zod';
+import { isObject } from './isObject.js';
 import { parseJsonc } from './jsonc.js';
 import { safeParse } from './safeParse.js';
 
-/** Why a text is no such file: not JSON from a line on, another form at a key, or two words about one hash. */
+/**
+ * Why a text is no such file: not JSON from a line on, of a newer version, another form at a key, or two words about one
+ * hash.
+ */
 export type HashListsFault =
   | { kind: 'json'; line: number }
+  | { kind: 'newer' }
   | { kind: 'form'; key: string }
   | { kind: 'twice'; hash: string };
 
@@ -26,6 +31,7 @@ export function parseHashLists<W extends string>(
   } catch {
     return { fault: { kind: 'json', line: parseJsonc(text).fault?.line ?? 1 } };
   }
+  if (isObject(value) && Number(value.version) > 1) return { fault: { kind: 'newer' } };
   // Not at the top: pages import words from beside it, and have no use for zod.
   const hashes = z.array(z.string().regex(/^[\w-]{16}$/, 'this is not a hash'));
   const lists = Object.fromEntries(words.map((word) => [word, hashes])) as Record<W, typeof hashes>;

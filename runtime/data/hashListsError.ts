@@ -15,6 +15,11 @@ export function hashListsError(
   fault: HashListsFault,
   { form, twice, remedy }: HashListsWords,
 ): HumanError {
+  if (fault.kind === 'newer')
+    return new HumanError('a newer version of Security Vectors has written this file.', {
+      place: file,
+      remedy: 'Update it; the file is not changed.',
+    });
   const [place, message] =
     fault.kind === 'json'
       ? [`${file}:${fault.line}`, 'this is not JSON.']

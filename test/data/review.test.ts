@@ -84,7 +84,9 @@ test('what is written is read again; what is no review has its fault named', () 
   const fault = (text: string) => (parseReview(text) as { fault: object }).fault;
   assert.deepEqual(fault('{\n"version": 1,\n!'), { kind: 'json', line: 3 });
   const lists = { exclude: [], fine: [], unsure: [] };
-  assert.deepEqual(fault(JSON.stringify({ version: 2, ...lists })), { kind: 'form', key: 'version' });
+  assert.deepEqual(fault(JSON.stringify({ version: 0, ...lists })), { kind: 'form', key: 'version' });
+  // whatever else it has: only that is said
+  assert.deepEqual(fault(JSON.stringify({ version: 2, rows: {} })), { kind: 'newer' });
   assert.deepEqual(fault(JSON.stringify({ version: 1, ...lists, fine: [a, 'x'] })), { kind: 'form', key: 'fine.1' });
   assert.deepEqual(fault(JSON.stringify({ version: 1, ...lists, other: [] })), { kind: 'form', key: 'other' });
   assert.deepEqual(fault(JSON.stringify({ version: 1, ...lists, fine: [a], unsure: [a] })), { kind: 'twice', hash: a });
@@ -123,6 +125,12 @@ test('a broken review, and one that leaves nothing, stop the run', async () => {
   await assert.rejects(load(data, { exclude: 'reviewed' }), { message: /not JSON/, place: `${reviewFile(data)}:3` });
   await writeFile(reviewFile(data), '{"version": 1, "exclude": ["x"], "fine": [], "unsure": []}');
   await assert.rejects(load(data, { exclude: 'reviewed' }), { place: `${reviewFile(data)} exclude.0` });
+  await writeFile(reviewFile(data), '{"version": 2, "rows": {}}');
+  await assert.rejects(load(data, { exclude: 'reviewed' }), {
+    message: 'a newer version of Security Vectors has written this file.',
+    place: reviewFile(data),
+    remedy: 'Update it; the file is not changed.',
+  });
   await review(data, [[rows('a')[0]!, 'exclude']]);
   await assert.rejects(load(data, { exclude: 'reviewed' }), /no row is left: 1 are excluded/);
 });
