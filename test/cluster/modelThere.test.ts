@@ -61,20 +61,22 @@ test(
 import train
 ended = []
 train.os._exit = ended.append
-for error in [train.Final("other-model ab"), ValueError("a worker was lost")]:
+full = OSError(28, "No space left on device")
+for error in [train.Final("other-model ab"), ValueError("a worker was lost"), full, OSError(5, "Input/output error")]:
     def compute(config):
         raise error
     train.compute = compute
     queue = []
     try:
         train.work({"queue": MagicMock(put=queue.append)})
-    except (train.Final, ValueError):
+    except (train.Final, ValueError, OSError):
         pass
     for line in queue:
         train.hear(line)
 print(ended)
 `);
-    assert.equal(said.trim(), 'RuntimeError: other-model ab\n[1]');
+    const full = 'RuntimeError: [Errno 28] No space left on device';
+    assert.equal(said.trim(), `RuntimeError: other-model ab\n\n${full}\n[1, 1]`);
   },
 );
 
@@ -87,4 +89,27 @@ except adapters.Final as error:
     print(error)
 `);
   assert.match(said, /^FileNotFoundError: .*'\/not\/there\/model\.safetensors'/);
+});
+
+test('a frozen adapter that would be trained is one of these', { skip }, () => {
+  const said = python(`
+import adapters
+for change in [{"active": ["task"]}, {"requires_grad": True}, {"grad": 1}, {"_version": 8}]:
+    adapted = object.__new__(adapters.Adapted)
+    adapted.scales = [{"vector": 1.0, "task": 1.0}]
+    adapted.peft = MagicMock(active_adapters=change.pop("active", ["task", "vector"]))
+    adapted.layers = [MagicMock(disable_adapters=False)]
+    frozen = MagicMock(**{"requires_grad": False, "grad": None, "_version": 7, **change})
+    adapted.own, adapted.versions = {"vector": [("a", frozen)]}, {"vector": [7]}
+    try:
+        adapted.check(0)
+    except adapters.Final as error:
+        print(error)
+`);
+  assert.deepEqual(said.trim().split('\n'), [
+    "the adapters ['task'] act, and ['task', 'vector'] should",
+    'the adapter vector is not frozen',
+    'the adapter vector is not frozen',
+    'the adapter vector was changed',
+  ]);
 });

@@ -158,14 +158,17 @@ class Adapted:
         self.on = scale
 
     def check(self, scale):
-        """Frozen adapters have no gradient and the bytes they had, and those that are wanted act."""
+        """@raise Final unless frozen adapters have no gradient and the bytes they had, and those that are wanted act"""
         wanted = {name for name, factor in self.scales[scale].items() if factor != 0}
         active = set(self.peft.active_adapters) if not self.layers[0].disable_adapters else set()
-        assert active == wanted, f"the adapters {sorted(active)} act, and {sorted(wanted)} should"
+        if active != wanted:
+            raise Final(f"the adapters {sorted(active)} act, and {sorted(wanted)} should")
         for name, versions in self.versions.items():
             for parameter, version in zip(self.parameters(name), versions):
-                assert not parameter.requires_grad and parameter.grad is None, f"the adapter {name} is not frozen"
-                assert parameter._version == version, f"the adapter {name} was changed"
+                if parameter.requires_grad or parameter.grad is not None:
+                    raise Final(f"the adapter {name} is not frozen")
+                if parameter._version != version:
+                    raise Final(f"the adapter {name} was changed")
 
     def state(self):
         """Every adapter's tensors by name, on the CPU."""

@@ -5,6 +5,7 @@ adapters act on them, with which weight. Nothing is decided here but when a stag
 """
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -76,9 +77,15 @@ def work(config):
     """One worker. Ray starts all of them again where one is lost, and would after any error."""
     try:
         compute(config)
-    except Final as error:
-        config["queue"].put(error)
+    except Exception as error:
+        if isinstance(error, Final) or is_full(error):
+            config["queue"].put(Final(str(error)))
         raise
+
+
+def is_full(error):
+    """Whether nothing more can be stored: on a full disk, or one that is read-only."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def hear(line):
@@ -170,17 +177,17 @@ def run_stage(job, stage, number, adapted, losses, messages, kept, first):
         line = messages.keep("checkpoint", step=step, stage=number) if first else None
         with tempfile.TemporaryDirectory() as folder:
             if first:
-                torch.save(
-                    {
-                        "stage": number,
-                        "step": step,
-                        "ended": ended,
-                        "adapters": adapted.state(),
-                        "optimizer": optimizer.state_dict(),
-                        "said": messages.said,
-                    },
-                    os.path.join(folder, STATE),
-                )
+                state = {
+                    "stage": number,
+                    "step": step,
+                    "ended": ended,
+                    "adapters": adapted.state(),
+                    "optimizer": optimizer.state_dict(),
+                    "said": messages.said,
+                }
+                # By its path torch does not say that the disk is full.
+                with open(os.path.join(folder, STATE), "wb") as file:
+                    torch.save(state, file)
             saved = Checkpoint.from_directory(folder) if first else None
             ray.train.report({"step": step}, checkpoint=saved, checkpoint_dir_name=folder_of(number, step))
         if first:
