@@ -18,6 +18,8 @@ export function noteText(
       return Object.entries(wanted).some(([name, count]) => count > (there[name] ?? 0))
         ? `waiting for workers: ${list(wanted)} wanted, the cluster has ${list(there)}. It begins when nodes are added; or stop it, and lower on.workers or on.gpu`
         : `waiting for workers: ${list(wanted)} wanted, ${list(free)} free of ${list(there)}`;
+    case 'starting':
+      return 'the cluster starts the workers';
     case 'restarted':
       return `a worker was lost, or the job began anew: it goes on from step ${step}`;
     case 'loading':

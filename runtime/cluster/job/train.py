@@ -295,22 +295,23 @@ def main():
 
     signal.signal(signal.SIGTERM, stopped)  # after ray.init, which sets its own
     queue = Queue(actor_options={"num_cpus": 0})
-    started = threading.Event()
     finished = threading.Event()
 
     def speak():
-        waited = 0
+        quiet, started = 0, False
         while True:
             try:
                 line = queue.get(timeout=1)
-                started.set()
+                quiet, started = 0, True
                 hear(line)
             except Empty:
                 if finished.is_set():
                     return
-                waited += 1
-                if not started.is_set() and waited % 15 == 0:
-                    say(note("waiting", wanted=wanted(job), **resources()))
+                quiet += 1
+                if quiet % 15 == 0:
+                    said = until_started(wanted(job), started)
+                    if said:
+                        say(said)
 
     speaker = threading.Thread(target=speak)
     speaker.start()
@@ -336,9 +337,21 @@ def wanted(job):
     return {"CPU": job["workers"], **({"GPU": job["workers"] * job["gpu"]} if job["gpu"] else {})}
 
 
-def resources():
+def until_started(wanted, again):
+    """What is said while workers are silent: Ray starts them, or cannot. `again`: they had started, and may be at work."""
     named = lambda all: {key: value for key, value in all.items() if key in ("CPU", "GPU")}
-    return {"there": named(ray.cluster_resources()), "free": named(ray.available_resources())}
+    try:
+        there, free = named(ray.cluster_resources()), named(ray.available_resources())
+        groups = ray.util.placement_group_table().items()
+    except Exception:  # a head that does not answer now: what workers say is still to be heard
+        return None
+    # Ray sets aside what workers take, for this job under an id that ends with the job's.
+    own = ray.get_runtime_context().get_job_id()
+    states = [group["state"] for id, group in groups if id.endswith(own)]
+    is_free = "PENDING" not in states and all(free.get(name, 0) >= count for name, count in wanted.items())
+    if "CREATED" in states or is_free:
+        return None if again else note("starting")
+    return note("waiting", wanted=wanted, there=there, free=free)
 
 
 if __name__ == "__main__":
