@@ -28,7 +28,7 @@ const ABSENT = new Set(['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH'
 const CERTIFICATE = /CERT|SIGNED|UNABLE_TO|ERR_TLS/;
 /** Where a session with a proxy is over, it answers with its own page, or leads to another. */
 export const BEFORE = 'whether a proxy before it wants a login.';
-const RESUME = 'The job goes on there. Resume the run: it finds its job again.';
+const RESUME = 'A job that runs there goes on. Resume the run: it finds its job again.';
 
 /** What it means that no answer came. @param sendingMs of the time that was left for it, what sending takes */
 export function connectionFault(error: unknown, address: string, sendingMs = 0): HumanError | Unanswered {
@@ -37,6 +37,15 @@ export function connectionFault(error: unknown, address: string, sendingMs = 0):
     return new HumanError(`the certificate of the cluster is not trusted (${code}).`, {
       place: address,
       remedy: "Name the file of your organisation's certificate in on.ca.",
+      kind: 'failed',
+      code: 'away',
+      cause: error,
+    });
+  // OpenSSL's words for a server that answers without TLS.
+  if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST/.test(code))
+    return new HumanError(`nothing answers with https there (${code}).`, {
+      place: address,
+      remedy: 'Write http:// instead of https:// in on.ray, or check its port.',
       kind: 'failed',
       code: 'away',
       cause: error,
@@ -94,16 +103,25 @@ export function statusFault(
       ),
       false,
     );
-  const message = `the cluster answers with status ${status}: ${mainLine(said)}`;
+  const words = mainLine(pageTitle(said)?.replace(/^\d+ /, '') ?? said).replace(`${status}: `, '');
+  const message = `the cluster answers with status ${status}${words && `: ${words}`}`.replace(/\.?$/, '.');
   // The head does not reach the node of a job, whose agent has its log.
   if (status === 500 && reads === 'job')
     return new Unanswered(failed(message, `Look at the Ray dashboard, and try again. ${RESUME}`, 'away'), false);
   // It may be something else than the cluster, if that is not known.
-  if (status === 500 && reads === 'head')
-    return new Unanswered(failed(message, `Check on.ray, and ${BEFORE}`, 'away'), true);
+  if (reads === 'head') {
+    const fault = failed(message, `Check on.ray, and ${BEFORE}`, 'away');
+    return status === 500 ? new Unanswered(fault, true) : fault;
+  }
   if (OF_A_JOB.includes(status)) return failed(message, 'Look at the Ray dashboard.');
   return failed(message, `Check on.ray, and ${BEFORE} ${RESUME}`, 'away');
 }
+
+/** What ends the wait for a cluster that had answered: a job may run on it. */
+export const staysAway = ({ final, isAbsent }: Unanswered): HumanError => {
+  const { message, place, remedy, kind, code, cause } = final;
+  return isAbsent ? new HumanError(message, { place, remedy: `${remedy} ${RESUME}`, kind, code, cause }) : final;
+};
 
 /** Statuses with which Ray says what is wrong with one job, and no proxy that a session is over. */
 const OF_A_JOB = [400, 500];
@@ -239,6 +257,8 @@ export function jobFault(
   );
 }
 
+/** What a page that people are meant to read is about. */
+const pageTitle = (text: string): string | undefined => /<title>([^<]+)<\/title>/i.exec(text.slice(0, 10_000))?.[1];
 const firstLine = (text: string): string => (text.trim().split('\n')[0] ?? '').slice(0, 300);
 /** What a text says: of a traceback its last line, else its first. */
 const mainLine = (text: string): string =>

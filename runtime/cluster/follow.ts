@@ -1,7 +1,7 @@
 /** A job, from where it is to its end: its log read again and again, its state, and how it is stopped. */
 import { Cancelled, HumanError } from '../support/errors.js';
 import { TERMINAL, type JobInfo, type RayClient } from './client.js';
-import { jobFault, Unanswered, Unending } from './faults.js';
+import { jobFault, staysAway, Unanswered, Unending } from './faults.js';
 import { MARK, type MessageReader } from './messages.js';
 
 /** How long is waited for what. */
@@ -125,7 +125,7 @@ export async function whileAway<T>(
       if (!(error instanceof Unanswered)) throw error;
       if (!isKnown && error.isAbsent) throw error.final;
       away += Math.min(performance.now() - began, LONGEST + error.sendingMs);
-      if (signal?.aborted || away > patience.awayMs) throw error.final;
+      if (signal?.aborted || away > patience.awayMs) throw isKnown ? staysAway(error) : error.final;
       if (!told) await onAway(awayText(error.final, patience, isKnown));
       told = true;
       await pause(wait, signal);

@@ -41,6 +41,26 @@ describe('faults of a run on a cluster', () => {
     assert.equal(server.calls.length, 1);
   });
 
+  it('what answers and is no dashboard is named by its own words, and has no job that is resumed', async () => {
+    const page = '<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>\r\n</html>';
+    for (const [status, text, words] of [
+      [404, '404: Not Found', 'Not Found.'],
+      [400, page, 'The plain HTTP request was sent to HTTPS port.'],
+    ] as const) {
+      server.instead = () => ({ status, text });
+      const { error } = await run(await recipe());
+      assert.equal(error!.message, `the cluster answers with status ${status}: ${words}`);
+      assert.equal(error!.remedy, 'Check on.ray, and whether a proxy before it wants a login.');
+      nextOutput();
+    }
+  });
+
+  it('a cluster without TLS that is asked by https is named at once', async () => {
+    const { error } = await run(await recipe({}, { ray: server.address.replace('http:', 'https:') }));
+    assert.match(error!.message, /nothing answers with https there/);
+    assert.match(error!.remedy!, /http:\/\/ instead of https/);
+  });
+
   it('an address that is no Ray, and a Ray that is too old', async () => {
     server.instead = (call) => (call.endsWith('/version') ? { status: 200, text: '<html>' } : undefined);
     assert.match((await run(await recipe())).error!.message, /not that of a Ray Jobs server/);
@@ -90,7 +110,7 @@ describe('faults of a run on a cluster', () => {
     nextOutput();
     const ended = await run(await recipe(), { patience: { ...PATIENCE, awayMs: 20 } });
     assert.deepEqual([ended.error!.code, /no longer knows/.test(ended.error!.message)], ['away', false]);
-    assert.match(ended.error!.remedy!, /whether a proxy before it wants a login\. The job goes on there/);
+    assert.match(ended.error!.remedy!, /whether a proxy before it wants a login\. A job that runs there goes on/);
   });
 
   it('a job that failed with its node, which has its log, ends the run with what Ray says of it', async () => {

@@ -82,6 +82,9 @@ test('a cluster that nobody has reached is named at once where nothing listens, 
     said.join('\n'),
     /^the cluster does not answer \(ECONNREFUSED\)\. Trying again .* A running job goes on: .*\nthe cluster answers again$/,
   );
+  await way.interrupt();
+  const soon = { ...options, emit: () => Promise.resolve(), patience: { ...options.patience!, awayMs: 10 } };
+  await assert.rejects(openCluster(soon), refusal(/ECONNREFUSED/, /Check on\.ray.* Resume the run: it finds its job/));
 });
 
 test('that a cluster answers with a status of what stands before it is said once, also where nobody has reached it', async (t) => {
