@@ -108,6 +108,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const say = async (message: string): Promise<void> => {
     if (message !== said) await emit({ kind: 'state', state: 'preparing', message: (said = message) });
   };
+  let isCompared = options.model !== undefined;
   const steady = <T>(attempt: () => Promise<T>): Promise<T> => whileAway(attempt, waiting);
   const onEnded = async (record: JobRecord, id: string): Promise<void> => {
     await removePackage(target.storage, id);
@@ -120,6 +121,8 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     async run(name, plan, { after, step, onMessage, enough = () => false }) {
       const record = await readRecord(folder);
       await steady(() => requireHere(client, record, folder));
+      if (!isCompared) await emit({ ...UNCOMPARED, place: target.model });
+      isCompared = true;
       const bytes = await packed(plan, options, record.run);
       const id = await steady(() => sent(client, { ...options, record, name, bytes, ray }));
       await say(`the job ${id} is on the cluster`);
@@ -364,6 +367,12 @@ async function sent(
   if (!isNew && (await client.job(id))?.metadata.run !== record.run) throw foreign(id, client.address);
   return id;
 }
+
+const UNCOMPARED: WarningEvent = {
+  kind: 'warning',
+  message: 'the model here is a GGUF file, with which the model on the cluster cannot be compared.',
+  remedy: 'Check that on.model has the same weights. Or name a folder with them in "model": then they are compared.',
+};
 
 const STOPPING = 'the cluster does not answer: stopping the job is tried again';
 

@@ -116,6 +116,20 @@ test('a certificate that nobody knows is refused by its key, and taken when it i
   assert.equal(server.jobs.size, 1);
 });
 
+test('that a model here cannot be compared with the one there is said once, when a job is sent', async (t) => {
+  const server = await rayServer(faultless);
+  t.after(() => server.close());
+  const warnings: string[] = [];
+  const emit: ClusterOptions['emit'] = async (event) => void (event.kind === 'warning' && warnings.push(event.message));
+  const cluster = await openCluster(await optionsOf(t, { ray: server.address }, { emit }));
+  assert.deepEqual(warnings, []);
+  for (const name of ['scan', 'train'])
+    await cluster.run(name, PLAN, { after: 0, step: () => 0, onMessage: () => Promise.resolve() });
+  assert.deepEqual(warnings, [
+    'the model here is a GGUF file, with which the model on the cluster cannot be compared.',
+  ]);
+});
+
 test('a package that is too large for Ray goes to on.storage where that is here, and else is refused', async (t) => {
   const server = await rayServer(faultless);
   t.after(() => server.close());
@@ -266,7 +280,7 @@ test('what stands before the cluster may take less, or be away', async (t) => {
   const emit: ClusterOptions['emit'] = async (event) => void (event.kind === 'warning' && said.push(event.message));
   await send(t, { ray: server.address }, { emit });
   assert.equal(asked, 3, 'a head that has just started');
-  assert.match(said[0]!, /takes no jobs yet: No available agent.*Trying again/);
+  assert.match(said.join(), /takes no jobs yet: No available agent.*Trying again/);
 });
 
 test('the archive is one that others read, and the same for the same files', () => {
