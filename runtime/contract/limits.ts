@@ -48,7 +48,10 @@ export const LIMITS = {
   detectorAuroc: 0.95,
   /** … and when it finds this share of them at a false-alarm rate of 1 %. */
   detectorRecall: 0.5,
-  /** A vector that finds less is said to find perhaps more with more ordinary rows, where these were few. */
+  /**
+   * A vector that finds less is said to find perhaps more with more ordinary rows, where these were few; a run with it
+   * says that it misses rows.
+   */
   mostFound: 0.9,
   /**
    * It is ready when it ranks them so this often for certain, by the 95 % interval: of rows with 8 prompts of each

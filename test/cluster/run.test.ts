@@ -238,7 +238,7 @@ describe('a run on a cluster', () => {
     const ways: Record<string, [() => void, message: RegExp]> = {
       'of a request that is refused': [
         () => (server.instead = () => ({ status: 400, text: `${repeated}, ses` })),
-        /status 400: cannot read Bearer …, X-Entry: …, \{"header":"…"\}, \?key=…, …$/,
+        /status 400: cannot read Bearer …, X-Entry: …, \{"header":"…"\}, \?key=…, …\.$/,
       ],
       'of a job that is not taken': [
         () => (server.instead = (call) => (call === 'POST /api/jobs/' ? { status: 500, text: repeated } : undefined)),

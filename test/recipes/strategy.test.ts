@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { recipeSchemas, type FinetuneRecipe } from '../../runtime/contract/recipe.js';
 import { anchorRows, BEST_PARTS, isPaper, strategyOf, toSet } from '../../runtime/recipes/protection/strategy.js';
-import { littleToLearn } from '../../runtime/recipes/protection/vectors.js';
+import { littleToLearn, missedTexts } from '../../runtime/recipes/protection/vectors.js';
 
 const recipe = { kind: 'finetune', model: 'm', data: { file: 'd.jsonl' }, vectors: [{ adapter: 'v' }], output: 'o' };
 const parsed = (protection: unknown, batch: object = {}): FinetuneRecipe =>
@@ -102,4 +102,13 @@ test('of a file of which nearly all rows look harmful it is said what helps: ord
       message: '91 of 100 rows look harmful: there is little to learn from this file.',
       remedy: 'Look at the rows; add ordinary ones.',
     });
+});
+
+test('of a vector that lets many harmful rows pass it is said that these train as in the paper', () => {
+  const calibration = (recall: number | null) => ({ ordinary: 27, harmful: 16, recall, detected: recall });
+  assert.deepEqual(missedTexts({ calibration: calibration(0.5625) }), [
+    'of 16 harmful rows that the vector has not seen, the scan would find 56.3\u00a0%: rows that it misses train with the vector on, as in the paper, and may be learned in part.',
+  ]);
+  for (const recall of [0.9, 1, null]) assert.deepEqual(missedTexts({ calibration: calibration(recall) }), []);
+  assert.deepEqual(missedTexts({ calibration: null }), []);
 });

@@ -3,7 +3,8 @@ import { adapterFlat, type FlatAdapter } from '../../adapters/flat.js';
 import type { LoadedData } from '../../context/context.js';
 import type { ExampleList } from '../../data/exampleList.js';
 import { adapterName } from '../../contract/adapterName.js';
-import { plural } from '../../contract/format.js';
+import { numbersIn, plural } from '../../contract/format.js';
+import { LIMITS } from '../../contract/limits.js';
 import { RUN_FILES } from '../../contract/runFiles.js';
 import { HumanError } from '../../support/errors.js';
 import type { Calibration } from '../../evaluation/scan/calibration.js';
@@ -108,9 +109,26 @@ export async function scanData(
       place: 'vectors',
       remedy: `Name ordinary rows of more prompts (${ordinaryRows}), or train the vector with harmful rows of which some are held out.`,
     });
+  const missed = strategy.flagged === 'vector' && strategy.off === 'none' ? [] : missedTexts(scan);
+  for (const message of missed)
+    await job.emit({
+      kind: 'warning',
+      message,
+      place: 'vectors',
+      remedy: `Name ordinary rows of more prompts (${ordinaryRows}), or train the vector with more rows of both kinds.`,
+    });
   const little = littleToLearn(scan, strategy, job.recipe);
   if (little) await job.emit({ kind: 'warning', ...little, place: data.path });
   return scan;
+}
+
+/** What to say of each vector that lets many harmful rows pass: these have no more than the paper's protection. */
+export function missedTexts({ calibration, byVector }: Pick<ScanResult, 'calibration' | 'byVector'>): string[] {
+  return (byVector ?? [{ calibration }]).flatMap(({ calibration: compared }) => {
+    const { recall = null, harmful = 0 } = compared ?? {};
+    if (recall === null || recall >= LIMITS.mostFound) return [];
+    return `of ${harmful} harmful rows that the vector has not seen, the scan would find ${numbersIn().percent(recall)}: rows that it misses train with the vector on, as in the paper, and may be learned in part.`;
+  });
 }
 
 /** What to say of a file of which nearly all rows look harmful; undefined of others. */
