@@ -11,7 +11,7 @@ export interface Remark {
   readonly remedy: string;
 }
 
-export interface Remarks {
+interface Remarks {
   /** @param ids tokens of the row */
   add(row: ParsedRow, ids: readonly number[]): void;
   /** @param usable number of rows, of `all` that were read */

@@ -59,7 +59,7 @@ test('a sweep of which a point failed has failed; a lost protection at a point i
   await writeKeptRun(output, 1, { manifest: { kind: 'sweep', done } });
   await writeKeptRun(join(output, 'points/1'), 1);
   const over = { seed: [1, 2] };
-  await writeFile(join(output, 'recipe.json'), JSON.stringify({ over }));
+  await writeFile(join(output, 'recipe.json'), JSON.stringify({ kind: 'sweep', over }));
   const point = { values: { seed: 1 }, folder: 'points/1', seconds: 1, measurements: [] };
   const endWith = async (...points: object[]): Promise<number> => {
     await writeFile(join(output, 'sweep.json'), JSON.stringify({ version: 1, over, of: 2, points }));
@@ -86,7 +86,7 @@ test('tables are as wide as the terminal', async () => {
   const point = { values: { seed: 1 }, folder: 'points/1', seconds: 1, verdict: 'held' };
   const delivered = measurements.map((one) => ({ ...one, state: 'plain' }));
   const table = { version: 1, over: { seed: [1] }, of: 1, points: [{ ...point, measurements: delivered }] };
-  await writeFile(join(output, 'recipe.json'), JSON.stringify({ over: table.over }));
+  await writeFile(join(output, 'recipe.json'), JSON.stringify({ kind: 'sweep', over: table.over }));
   await writeFile(join(output, 'sweep.json'), JSON.stringify(table));
   const lines: string[] = [];
   await reportEnd(done, { width: 40, log: (text) => void lines.push(text) });
