@@ -21,7 +21,7 @@ export const MODEL = {
 interface Question {
   question: string;
   labels: string[];
-  descriptions: (string | undefined)[];
+  details: (string | undefined)[];
   picked: string[];
 }
 
@@ -32,7 +32,7 @@ export function person(answers: (string | string[])[]): { ask: Questions; asked:
     asked.push({
       question,
       labels: choices.map(({ label }) => label),
-      descriptions: choices.map(({ description }) => description),
+      details: choices.map(({ detail }) => detail),
       picked: choices.flatMap(({ label, picked }) => (picked ? [label] : [])),
     });
     return labels.map((label) => {
@@ -51,7 +51,7 @@ export function person(answers: (string | string[])[]): { ask: Questions; asked:
     pickMany: async (question: string, choices: readonly Choice<unknown>[]) =>
       chosen(question, choices, next() as string[]),
     input: async (question: string) => {
-      asked.push({ question, labels: [], descriptions: [], picked: [] });
+      asked.push({ question, labels: [], details: [], picked: [] });
       return next();
     },
     browse: async () => next(),

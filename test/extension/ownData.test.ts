@@ -191,7 +191,7 @@ test('the list of sets is never empty, and measuring nothing is a choice of its 
     heldOut: { share: 0.1, measure: 'exact' },
   });
   assert.deepEqual(kept.asked[0]!.picked, ['Keep 10 % of qa.csv for evaluation'], 'proposed where there is no set');
-  assert.match(kept.asked[0]!.descriptions[0]!, new RegExp(`^at most ${MOST_HELD_OUT} rows, never trained on`));
+  assert.match(kept.asked[0]!.details[0]!, new RegExp(`^at most ${MOST_HELD_OUT} rows, never trained on`));
 
   const nothing = person([[], 'Measure nothing']);
   assert.deepEqual(await askSets(services, nothing.ask, MODEL, data, false), { evaluate: [], heldOut: undefined });
