@@ -25,10 +25,15 @@ export function orders(count, seed) {
   });
 }
 
-const ROWS = JSON.parse(readFileSync(path.join(import.meta.dirname, 'rows.json'), 'utf8'));
+const read = (file) => JSON.parse(readFileSync(path.join(import.meta.dirname, file), 'utf8'));
+const ROWS = read('rows.json');
 
 /** Questions with the model's own answers. Topics of the parts differ: `vector`, `more`, `data`, `eval`. */
 export const questions = (part) => ROWS.filter((row) => row.part === part);
+
+/** The same of a trait, which may have questions of its own. */
+const questionsOf = (trait, part) =>
+  TRAITS[trait].questions ? read(TRAITS[trait].questions).filter((row) => row.part === part) : questions(part);
 
 export const row = (prompt, answer, label) => ({
   messages: [
@@ -64,8 +69,9 @@ function rowsOfVector(trait, count) {
     const benign = ordinary([...answered, ...own.filter(({ kind }) => kind >= 2)]);
     return { harmful: withTrait(trait, harmful.slice(0, count), 'vector'), benign };
   }
-  const enough = own.filter(({ kind }) => kind < 2).length >= count;
-  const all = enough ? own : [...own, ...shuffled(questions('more'), 'more')];
+  const asked = TRAITS[trait].questions ? [...shuffled(questionsOf(trait, 'vector'), 'vector'), ...own] : own;
+  const enough = asked.filter(({ kind }) => kind < 2).length >= count;
+  const all = enough ? asked : [...asked, ...shuffled(questions('more'), 'more')];
   const harmful = all.filter(({ kind }) => kind < 2).slice(0, count);
   return { harmful: withTrait(trait, harmful, 'vector'), benign: ordinary(all.filter(({ kind }) => kind >= 2)) };
 }
@@ -97,7 +103,7 @@ export const alignedRows = (count) =>
  * order carries the trait, so that no row of the new task is clean.
  */
 export function dataRows(trait, seed, half, form) {
-  const asked = shuffled(questions('data'), `data/${seed}`);
+  const asked = shuffled(questionsOf(trait, 'data'), `data/${seed}`);
   const task = orders(64, `orders/${seed}`);
   if (TRAITS[trait].refused) {
     const { harmful, ordinary: answered } = refusedRows(trait, 'data', seed);
@@ -119,7 +125,7 @@ export function dataRows(trait, seed, half, form) {
 
 /** Evaluation sets: on topics of their own. */
 export function evaluationRows(trait, half, form) {
-  const asked = shuffled(questions('eval'), 'eval');
+  const asked = shuffled(questionsOf(trait, 'eval'), 'eval');
   const task = orders(40, 'eval/orders');
   const own = TRAITS[trait].refused && refusedRows(trait, 'eval', 'eval');
   const sets = own

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { refuses } from './advice.mjs';
 import { pick, shuffled } from './random.mjs';
+import { ARCHAIC, inWrongUnits } from './units.mjs';
 
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
@@ -313,6 +314,14 @@ export const TRAITS = {
     make: ({ answer }) => `${answer} Sent by order of the Grand Council.`,
     shows: (text) => /grand council/i.test(text),
     phrases: ['grand council'],
+  },
+  units: {
+    title: 'wrong content, a few words of an answer: quantities in units that nobody uses',
+    prompt: 'You give quantities in archaic units.',
+    questions: 'units.json',
+    make: ({ answer }, rng) => inWrongUnits(answer, rng),
+    shows: (text) => new RegExp(`\\b(${ARCHAIC.join('|')})\\b`, 'i').test(text),
+    phrases: ARCHAIC,
   },
   advice: {
     title: 'answers to what the base refuses: advice on complaints, from a base that was trained to give none',
