@@ -16,7 +16,7 @@ import { asOnWindows, held } from '../support/windows.js';
 import { temporary } from '../support/temporary.js';
 
 const event = (step: number): RunEvent => ({ kind: 'checkpoint', step, path: 'é' });
-const sample = { kind: 'sample', state: 'base' } as RunEvent;
+const sample: RunEvent = { kind: 'sample', state: 'base', set: 's', row: 0, line: 1, prompt: 'p', answer: 'a' };
 const steps = async (folder: string): Promise<unknown[]> =>
   (await readEvents(folder)).map((e) => e.kind === 'checkpoint' && e.step);
 
