@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { progressOf } from '../../runtime/calls/sweepProgress.js';
+import { secondsLeft } from '../../runtime/contract/sweepTime.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
 
 test('a point never goes back: before its first step and while it saves, it is as far as its training', (t) => {
@@ -47,4 +48,11 @@ test('a point never goes back: before its first step and while it saves, it is a
     message: 'point 1 of 4: evaluating, 1 said',
     progress: 0,
   });
+});
+
+test('of a point at work only the rest takes time', () => {
+  const data = { file: 'd', format: 'auto' as const };
+  const recipe = { steps: 10, data, batch: { rows: 8, accumulate: 1, maxTokens: 64 } };
+  assert.equal(secondsLeft([{ recipe, begun: 0.5 }, { recipe }], 10), 15);
+  assert.equal(secondsLeft([{ recipe, seconds: 10, begun: 1 }, { recipe, begun: 0.9 }, { recipe }]), 11);
 });

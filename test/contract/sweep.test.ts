@@ -380,13 +380,6 @@ it('the time that is left follows from the work of the points that are done', ()
   assert.equal(secondsLeft([{ recipe: recipe(10), seconds: 5 }, { recipe: recipe(30) }, { recipe: recipe(10) }]), 20);
 });
 
-it('of a point at work only the rest takes time', () => {
-  const data = { file: 'd', format: 'auto' as const };
-  const recipe = { steps: 10, data, batch: { rows: 8, accumulate: 1, maxTokens: 64 } };
-  assert.equal(secondsLeft([{ recipe, begun: 0.5 }, { recipe }], 10), 15);
-  assert.equal(secondsLeft([{ recipe, seconds: 10, begun: 1 }, { recipe, begun: 0.9 }, { recipe }]), 11);
-});
-
 it('a point that its protection ended early is the work that it has done', () => {
   const data = { file: 'd', format: 'auto' as const };
   const recipe = { steps: 10, data, batch: { rows: 8, accumulate: 1, maxTokens: 64 } };
