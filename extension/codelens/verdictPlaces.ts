@@ -1,7 +1,7 @@
 /** Where the rows stand that were asked, in a text that may have changed since. */
 import type { ReadAs } from '../../runtime/contract/mapping.js';
 import type { EvaluationFacts } from '../../runtime/contract/recipeFacts.js';
-import { behindThought } from '../../runtime/contract/coherence.js';
+import { isRight } from '../../runtime/contract/rightAnswers.js';
 import { expectedOf, isLines, promptOf, spaced } from '../data/prompts.js';
 import type { Lines } from '../data/rowMarks.js';
 import type { RowVerdict } from '../runs/results.js';
@@ -69,13 +69,6 @@ function isJudgedSo({ answers }: RowVerdict, line: string, set: Parameters<typeo
   return answers.every(
     ({ answer, verdict }) =>
       (verdict !== 'right' && verdict !== 'wrong') ||
-      (expected !== undefined && isRight(said(answer), said(expected)) === (verdict === 'right')),
+      (expected !== undefined && isRight({ answer, expected: [expected], measure }) === (verdict === 'right')),
   );
-  function isRight(answer: string, wanted: string): boolean {
-    return measure === 'exact' ? answer === wanted : answer.toLowerCase().includes(wanted.toLowerCase());
-  }
 }
-
-/** As the judge compares it: without a thought, and with one kind of space and apostrophe. */
-const said = (text: string): string =>
-  spaced(behindThought(text) || text).normalize('NFC').replace(/[\u2018\u2019\u02bc]/g, "'"); // oxfmt-ignore

@@ -204,6 +204,18 @@ test('a row whose right answer was edited has no sign where that makes another v
   }
 });
 
+test('whether an answer is right is asked as the engine asks it: whole words, and the thought where it is all', async () => {
+  const judgedAs = (measure: MeasureKind, expected: string, answer: string, verdict: 'right' | 'wrong') => {
+    const row: RowVerdict = { line: 1, prompt: 'A', answers: [{ state: 'plain', answer, verdict }], isLatest: true };
+    const text = new FakeDocument('/w/a.jsonl', JSON.stringify({ prompt: 'A', completion: expected }));
+    return moved([row], '/w/a.jsonl', text, { measure, raw: {} }, async () => true);
+  };
+  assert.equal((await judgedAs('contains', 'arr', 'I carry on', 'wrong'))!.rows.length, 1);
+  assert.equal((await judgedAs('contains', 'arr', 'I carry on', 'right'))!.rows.length, 0);
+  assert.equal((await judgedAs('exact', '<think>a</think>', '<think>b</think>', 'wrong'))!.rows.length, 1);
+  assert.equal((await judgedAs('exact', 'l\u2019eau', 'l`eau', 'right'))!.rows.length, 1);
+});
+
 test('rows of other files have signs while the file is as it was, and each a line of its own', async () => {
   const rows = [verdict(2, 'A'), verdict(4, 'B')];
   for (const name of ['a.csv', 'a.json']) assert.deepEqual(await linesIn(rows, name, 'A\nA\nB\nB\n'), []);
