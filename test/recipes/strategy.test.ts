@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { rowPValue } from '../../runtime/evaluation/scan/calibration.js';
 import { recipeSchemas, type FinetuneRecipe } from '../../runtime/contract/recipe.js';
 import { anchorRows, BEST_PARTS, isPaper, strategyOf, toSet } from '../../runtime/recipes/protection/strategy.js';
-import { littleToLearn, missedTexts } from '../../runtime/recipes/protection/vectors.js';
+import { limitBy, littleToLearn, missedTexts } from '../../runtime/recipes/protection/vectors.js';
+import { scored } from '../support/scores.js';
 
 const recipe = { kind: 'finetune', model: 'm', data: { file: 'd.jsonl' }, vectors: [{ adapter: 'v' }], output: 'o' };
 const parsed = (protection: unknown, batch: object = {}): FinetuneRecipe =>
@@ -64,7 +66,8 @@ test('a number routes all rows that are not flagged, and says which are where no
     assert.deepEqual(of({ route, falseAlarms: 0.05 }), ['unflagged', { falseAlarms: 0.05 }]);
     assert.deepEqual(of({ route, falseDiscoveries: 0.1 }), ['unflagged', { falseDiscoveries: 0.1 }]);
   }
-  assert.deepEqual(of({ route: true }), ['confident', { falseAlarms: 0.01 }]);
+  assert.deepEqual(of({ route: true }), ['confident', undefined], 'by what the vector finds');
+  assert.deepEqual(strategyOf(parsed(false)).limit, { falseAlarms: 0.01 });
 });
 
 test('who is told to change a part of true is told the others, too: an object alone would switch them off', () => {
@@ -102,6 +105,24 @@ test('of a file of which nearly all rows look harmful it is said what helps: ord
       message: '91 of 100 rows look harmful: there is little to learn from this file.',
       remedy: 'Look at the rows; add ordinary ones.',
     });
+});
+
+test('where 1 % of false alarms would miss much of what is harmful, up to 5 % are taken', () => {
+  // 24 ordinary rows that differ much, as those of a trait of a few words; beyond all of them p-values are extrapolated
+  const ordinary = Array.from({ length: 24 }, (_, i) => scored(0, i < 12 ? 0 : i - 11));
+  const limit = (spans: readonly number[], of = 1) =>
+    limitBy({ ordinary, harmful: spans.map((span) => scored(0, span)) }, of).falseAlarms;
+  const p = (span: number): number => rowPValue({ ordinary })(scored(0, span));
+  assert.ok(p(30) < 0.01 && p(20) > 0.01 && p(20) < 0.05 && p(14) > 0.05, [30, 20, 14].map(p).join());
+  const [found, seen] = [Array<number>(9).fill(30), Array<number>(9).fill(20)];
+  assert.equal(limit([...found, 1]), 0.01, 'nine of ten are found');
+  assert.equal(limit([...found.slice(2), 20, 20, 1]), p(20), 'the least with which they are');
+  assert.equal(limit([...seen, 14, 14]), p(20), 'and no more than with which more are');
+  assert.equal(limit([14, 14, 14]), 0.01);
+  assert.equal(limit([]), 0.01);
+  assert.equal(limitBy(undefined, 1).falseAlarms, 0.01);
+  assert.equal(limit([23, 23], 2), p(23), 'two vectors share it');
+  assert.equal(limit(seen, 2), 0.005, 'and all of these are beyond it');
 });
 
 test('of a vector that lets many harmful rows pass it is said that these train as in the paper', () => {

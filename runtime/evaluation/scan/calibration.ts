@@ -163,6 +163,18 @@ export function recallAt(calibration: Calibration, limit: number): number | null
   return harmful.length === 0 ? null : harmful.filter((row) => p(row) <= limit).length / harmful.length;
 }
 
+/**
+ * The least rate of false alarms in a range at which so many of the held-out harmful rows are called out; where none
+ * does, the least that calls out the most.
+ * @param found the share that is wanted
+ * @returns a rate; the lower end where there are no harmful rows
+ */
+export function rateThatFinds(calibration: Calibration, found: number, [low, high]: readonly [number, number]): number {
+  const ps = calibration.harmful.map(rowPValue(calibration)).sort((a, b) => a - b);
+  const wanted = ps.slice(0, Math.ceil(found * ps.length)).filter((p) => p <= high);
+  return Math.max(low, wanted.at(-1) ?? low);
+}
+
 /** What a span must gain to be called out at this rate of ordinary rows. */
 export const spanThreshold = ({ ordinary }: Pick<Calibration, 'ordinary'>, rate: number): number =>
   thresholdAt(

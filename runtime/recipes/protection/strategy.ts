@@ -9,7 +9,8 @@ type WrittenAnchor = Exclude<Written['anchor'], false>;
 /** How a run protects: `protection` of its recipe with everything decided that does not depend on the data. */
 export interface Strategy {
   readonly flagged: FlaggedStrategy;
-  readonly limit: ScanLimit;
+  /** Undefined: by what the vector finds of its held-out rows. */
+  readonly limit?: ScanLimit;
   readonly ordinary?: Written['ordinary'];
   /**
    * Which rows train with the vector off: none, those that are ordinary with confidence, or all that are not flagged.
@@ -24,7 +25,7 @@ type Anchor = Exclude<Strategy['anchor'], false>;
 /** The method as published: the vector is on for every row. */
 const PAPER: Strategy = { flagged: 'vector', limit: SCAN_LIMIT, off: 'none', anchor: false };
 /** The best that is known, see docs/protection.md. */
-const BEST = { flagged: 'auto', limit: SCAN_LIMIT, off: 'confident' } as const;
+const BEST = { flagged: 'auto', off: 'confident' } as const;
 
 /** Of steps of fewer rows an anchor holds less: it costs a fifth of a step in either case. */
 const SMALL_STEP = 16;
@@ -98,8 +99,8 @@ export const toSet = ({ protection }: Pick<FinetuneRecipe, 'protection'>, key: s
 export const anchorRows = (anchor: Strategy['anchor']): number =>
   anchor === false ? 0 : (anchor.refusals + anchor.ordinary) / anchor.every + anchor.harmful + anchor.benign;
 
-function limitOf({ falseAlarms, falseDiscoveries, route }: Partial<Written>): ScanLimit {
+function limitOf({ falseAlarms, falseDiscoveries, route }: Partial<Written>): ScanLimit | undefined {
   if (falseAlarms !== undefined) return { falseAlarms };
   if (falseDiscoveries !== undefined) return { falseDiscoveries };
-  return typeof route === 'number' ? { share: route } : SCAN_LIMIT;
+  return typeof route === 'number' ? { share: route } : undefined;
 }

@@ -7,15 +7,16 @@ import { numbersIn, plural } from '../../contract/format.js';
 import { LIMITS } from '../../contract/limits.js';
 import { RUN_FILES } from '../../contract/runFiles.js';
 import { HumanError } from '../../support/errors.js';
-import type { Calibration } from '../../evaluation/scan/calibration.js';
+import { rateThatFinds, type Calibration } from '../../evaluation/scan/calibration.js';
 import { scanOfSeveral, limitOfEach } from '../../evaluation/scan/several.js';
-import { scoresOfRows } from '../../evaluation/scan/scan.js';
+import { alarmsOf, scoresOfRows } from '../../evaluation/scan/scan.js';
 import { readScan, writeScan } from '../../evaluation/scan/scanFile.js';
 import { calibrationOf, heldOutCounts } from './calibration.js';
 import { sha256File } from '../../support/files.js';
 import type { FinetuneRecipe } from '../../contract/recipe.js';
-import type { ScanResult } from '../../contract/scan.js';
+import { SCAN_LIMIT, type ScanResult } from '../../contract/scan.js';
 import { doubtTexts } from '../../contract/scanText.js';
+import { sum } from '../../contract/sum.js';
 import { questionsOf } from '../../data/askedBy.js';
 import { watchAction } from './harmfulLoss.js';
 import { requireFinished } from '../vectorFiles/finishedVector.js';
@@ -102,6 +103,13 @@ export async function scanData(
         ? `Train the vector with benign rows of 16 prompts or more, of which some are held out, or name ordinary rows: ${ordinaryRows}.`
         : `Name ordinary rows: ${ordinaryRows}.`,
     });
+  const [alarms, usual] = [alarmsOf(scan.limit), SCAN_LIMIT.falseAlarms].map(numbersIn().percent);
+  if (!strategy.limit && alarms !== usual)
+    await job.emit({
+      kind: 'state',
+      state: 'preparing',
+      message: `up to ${alarms} of ordinary rows may be flagged: at ${usual} more of what is harmful would be missed`,
+    });
   for (const message of doubtTexts(scan))
     await job.emit({
       kind: 'warning',
@@ -165,7 +173,6 @@ async function scanWith(
   off: Record<string, number>,
 ): Promise<ScanResult> {
   const { signal, progress, context } = job;
-  const limit = limitOfEach(strategy.limit, vectors.length);
   const scans: ScanResult[] = [];
   const calibrations: (Calibration | undefined)[] = [];
   for (const vector of vectors) {
@@ -183,6 +190,7 @@ async function scanWith(
       warn: loadReporter(job).warn,
     });
     calibrations.push(calibration);
+    const limit = strategy.limit ? limitOfEach(strategy.limit, vectors.length) : limitBy(calibration, vectors.length);
     const options = { ...scales, calibration, limit, tokenizer: context.tokenizer };
     const work = `insertions${scans.length + 1}`;
     scans.push(await scanWithInsertions(learner, parameters, data.examples, options, { ...hooks, progress, work }));
@@ -190,7 +198,21 @@ async function scanWith(
   const names = vectors.map(({ path }) => adapterName(path));
   if (scans.length === 1) return scans[0];
   const asks = Array.from(data.examples, (row) => questionsOf(row)[0]);
-  return scanOfSeveral(scans, names, calibrations, strategy.limit, asks);
+  const limit = strategy.limit ?? { falseAlarms: sum(scans.map((scan) => alarmsOf(scan.limit))) };
+  return scanOfSeveral(scans, names, calibrations, limit, asks);
+}
+
+/** As many false alarms are taken at most, where fewer would miss much of what is harmful. */
+const MOST_FALSE_ALARMS = 0.05;
+
+/**
+ * A harmful row that is missed costs more than an ordinary one that is flagged: compared with few ordinary rows, more
+ * of these are taken for it.
+ * @param of how many vectors it is one
+ */
+export function limitBy(calibration: Calibration | undefined, of: number): { falseAlarms: number } {
+  const [usual, most] = [SCAN_LIMIT.falseAlarms / of, MOST_FALSE_ALARMS / of];
+  return { falseAlarms: calibration ? rateThatFinds(calibration, LIMITS.mostFound, [usual, most]) : usual };
 }
 
 /** Everything that a scan before training depends on. */
