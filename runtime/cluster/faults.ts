@@ -200,7 +200,8 @@ const MEANINGS: readonly [pattern: RegExp, message: (found: RegExpExecArray) => 
     'Every worker must see the folder under the same path.',
   ],
   [
-    /OutOfMemoryError|\b[Oo]ut of memory\b|\bOOM(?:[Kk]ill\w*)?\b/,
+    // Not where OOM is one of the causes that Ray guesses of everything that has ended.
+    /OutOfMemoryError|NODE_OUT_OF_MEMORY|\b[Oo]ut of memory\b|\b[Cc]an(?:'t|not) allocate memory\b|\bOOM[Kk]illed\b/,
     () => 'a worker ran out of memory.',
     'Use "strategy": "fsdp" with more workers, "precision": "bf16", or a lower batch.maxTokens; then resume.',
   ],
@@ -214,6 +215,11 @@ const MEANINGS: readonly [pattern: RegExp, message: (found: RegExpExecArray) => 
     /in (?:get_fs_and_path|_create_validation_file)\n(?:.*\n)*?.*?\b((?:\w*Error|pyarrow\.lib\.\w+): .+)/,
     ([, why]) => `on.storage cannot be used: ${firstLine(why).replace(/\.?$/, '.')}`,
     'Name a folder that every worker mounts and can write to, by an absolute path, or a bucket.',
+  ],
+  [
+    /ActorDiedError: .*\n\s*class_name: TrainController/,
+    () => 'the process that leads the workers was lost.',
+    'Look at the Ray dashboard for why, and resume: it goes on from the last checkpoint.',
   ],
   [
     /ActorDiedError|WorkerHealthCheck|node .*(died|terminated)|actor died/i,

@@ -23,6 +23,17 @@ const storageTrace = (within: string, error: string): string =>
     .map((line) => `\u001b[36m(TrainController pid=8984)\u001b[0m ${line}`)
     .join('\n');
 
+/** What Ray says of a process that was killed. */
+const diedTrace = (name: string, exit: string): string =>
+  [
+    '(raylet) A worker died or was killed while executing a task by an unexpected system error. Worker exit type: SYSTEM_ERROR',
+    '(raylet) Raylet is terminated. Termination is unexpected. Possible reasons include: (1) SIGKILL by the user or system OOM killer',
+    '(raylet) The node has been marked dead. This can happen when a (1) raylet crashes unexpectedly (OOM, etc.)',
+    'ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this task.',
+    `\tclass_name: ${name}`,
+    `The actor is dead because its worker process has died. Worker exit type: ${exit} Some common causes include: (1) the process was killed by the OOM killer due to high memory usage (verifiable by checking for OOM in dmesg)`,
+  ].join('\n');
+
 const RAY_KEY = secretKey(server.address, 'RAY_KEY');
 
 describe('faults of a run on a cluster', () => {
@@ -271,6 +282,14 @@ describe('faults of a run on a cluster', () => {
       'a model that is not there',
       "FileNotFoundError: [Errno 2] No such file or directory: '/models/tiny/model.safetensors'",
       /the model is not where on\.model says/,
+    ],
+    ['a worker that is killed', diedTrace('RayTrainWorker', 'SYSTEM_ERROR'), /a worker was lost again and again/],
+    ['a leader that is killed', diedTrace('TrainController', 'SYSTEM_ERROR'), /the process that leads .* was lost\./],
+    ['memory that Ray frees', diedTrace('RayTrainWorker', 'NODE_OUT_OF_MEMORY'), /ran out of memory/],
+    [
+      'what ends a job that had lost a worker',
+      `${diedTrace('', '').split('\n').slice(0, 3).join('\n')}\nValueError: strange`,
+      /failed on the cluster: ValueError: strange/,
     ],
     ['memory that ran out', 'torch.OutOfMemoryError: CUDA out of memory.', /ran out of memory/],
     ['a loss that is no number', 'RuntimeError: not-finite 3', /not a number .* at step 3/],
