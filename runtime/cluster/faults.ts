@@ -268,7 +268,7 @@ const pageTitle = (text: string): string | undefined => /<title>([^<]+)<\/title>
 const firstLine = (text: string): string => (text.trim().split('\n')[0] ?? '').slice(0, 300);
 /** What a text says: of a traceback its last line, else its first. */
 const mainLine = (text: string): string =>
-  firstLine(/^\s*Traceback\b/m.test(text) ? text.trim().split('\n').at(-1)! : text);
+  firstLine(/\bTraceback \(most recent call last\)/.test(text) ? text.trim().split('\n').at(-1)! : text);
 /** The last line that names an error of Python. */
 const lastError = (log: string): string =>
   firstLine(

@@ -138,6 +138,17 @@ describe('faults of a run on a cluster', () => {
     assert.equal(error!.message, 'the job failed on the cluster: Nobody knows why.');
   });
 
+  it('a job for which Ray cannot install packages ends with what is wrong, of which there is no log', async () => {
+    server.script = function* (job) {
+      yield [];
+      job.message =
+        'runtime_env setup failed: Failed to set up runtime environment.\n[Node 10.0.0.7] Traceback (most recent call last):\n  File "plugin.py", line 265, in create\nSubprocessCalledProcessError: Run cmd[9] failed.\n    ERROR: No matching distribution found for torch==2.15.0\n';
+      return 'FAILED';
+    };
+    const { error } = await run(await recipe({}, { install: true }));
+    assert.match(error!.message, /failed on the cluster: ERROR: No matching distribution found for torch==2\.15\.0\.$/);
+  });
+
   it('a token that is wrong', async () => {
     server.instead = () => ({ status: 403 });
     const { error } = await run(await recipe({}, { token: 'RAY_KEY' }), { secrets: { [RAY_KEY]: 'x' } });
