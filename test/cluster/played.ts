@@ -15,9 +15,10 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, ${JSON.stringify(JOB)})
 from unittest.mock import MagicMock
-for name in ["ray", "ray.train", "ray.train.torch", "ray.util", "ray.util.queue", "torch", "torch.utils",
-             "torch.utils.checkpoint", "torch.distributed", "torch.nn", "torch.nn.functional", "peft", "peft.tuners",
-             "peft.tuners.lora", "transformers", "safetensors", "safetensors.torch"]:
+for name in ["ray", "ray.train", "ray.train.torch", "ray.util", "ray.util.queue",
+             "ray.util.scheduling_strategies", "torch", "torch.utils", "torch.utils.checkpoint", "torch.distributed",
+             "torch.nn", "torch.nn.functional", "peft", "peft.tuners", "peft.tuners.lora", "transformers",
+             "safetensors", "safetensors.torch"]:
     sys.modules[name] = MagicMock()
 `;
   const { stdout, stderr } = spawnSync(PYTHON, ['-c', played + script], { encoding: 'utf8' });

@@ -26,6 +26,7 @@ import torch
 from ray.train import Checkpoint, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
 from ray.util.queue import Empty, Queue
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from adapters import Adapted, blocks, require_same
 from losses import Losses
@@ -294,7 +295,9 @@ def main():
         os._exit(143)
 
     signal.signal(signal.SIGTERM, stopped)  # after ray.init, which sets its own
-    queue = Queue(actor_options={"num_cpus": 0})
+    # Ray puts what takes nothing on any node, and that may be lost.
+    beside = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    queue = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": beside})
     finished = threading.Event()
 
     def speak():
