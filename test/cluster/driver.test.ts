@@ -27,6 +27,8 @@ beside = train.NodeAffinitySchedulingStrategy
 print(json.dumps({
     "node": [beside.call_args.args, beside.call_args.kwargs],
     "beside": options["scheduling_strategy"] is beside.return_value,
+    "failures": train.FailureConfig.call_args.kwargs,
+    "seconds": float(train.os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"]),
 }))`;
 
 const asked = (): Record<string, unknown> =>
@@ -36,4 +38,10 @@ test('a node that is lost takes nothing with it that the job needs but its worke
   const { node, beside } = asked();
   assert.deepEqual(node, [['node of the job'], { soft: false }]);
   assert.ok(beside, 'what workers say goes through the node of the job');
+});
+
+test('workers that cannot begin end the job after some attempts, and room for them is waited for', { skip }, () => {
+  const { failures, seconds } = asked();
+  assert.deepEqual(failures, { max_failures: 3, controller_failure_limit: 3 });
+  assert.ok(Number(seconds) > 24 * 3600, 'an attempt that finds no room would count as one that failed');
 });

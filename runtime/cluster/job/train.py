@@ -298,6 +298,8 @@ def main():
     # Ray puts what takes nothing on any node, and that may be lost.
     beside = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     queue = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": beside})
+    # Ray ends an attempt for which there is no room after a minute, and tells it from one that fails by no limit.
+    os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = "1000000"
     finished = threading.Event()
 
     def speak():
@@ -328,7 +330,9 @@ def main():
                 resources_per_worker={"CPU": 1, **({"GPU": job["gpu"]} if job["gpu"] else {})},
             ),
             run_config=RunConfig(
-                name=job["run"], storage_path=job["storage"], failure_config=FailureConfig(max_failures=job["failures"])
+                name=job["run"],
+                storage_path=job["storage"],
+                failure_config=FailureConfig(max_failures=job["failures"], controller_failure_limit=job["failures"]),
             ),
         ).fit()
     finally:
