@@ -223,7 +223,7 @@ const MEANINGS: readonly [pattern: RegExp, message: (found: RegExpExecArray) => 
   ],
   [
     /ActorDiedError|WorkerHealthCheck|node .*(died|terminated)|actor died/i,
-    () => 'a worker was lost again and again.',
+    () => 'a worker was lost, again and again or just as it began.',
     'Look at the Ray dashboard for why, and resume: it goes on from the last checkpoint.',
   ],
 ];

@@ -294,7 +294,11 @@ describe('faults of a run on a cluster', () => {
       "FileNotFoundError: [Errno 2] No such file or directory: '/models/tiny/model.safetensors'",
       /the model is not where on\.model says/,
     ],
-    ['a worker that is killed', diedTrace('RayTrainWorker', 'SYSTEM_ERROR'), /a worker was lost again and again/],
+    [
+      'a worker that is killed',
+      diedTrace('RayTrainWorker', 'SYSTEM_ERROR'),
+      /a worker was lost, again and again or just as it began/,
+    ],
     ['a leader that is killed', diedTrace('TrainController', 'SYSTEM_ERROR'), /the process that leads .* was lost\./],
     ['memory that Ray frees', diedTrace('RayTrainWorker', 'NODE_OUT_OF_MEMORY'), /ran out of memory/],
     [
