@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { RUN_FILES } from '../contract/runFiles.js';
+import { ADAPTER_FILES, RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
 import { sha256, sha256File, writeFileAtomic } from '../support/files.js';
 import { isObject } from '../contract/isObject.js';
@@ -19,13 +19,13 @@ import { PATTERN_LIMIT_MS, patternValues, targeted } from './peftPatterns.js';
 import { runWithoutAdapter } from './runWithoutAdapter.js';
 import { isOfTextModel, lastPart } from './sites.js';
 
-export const CONFIG_FILE = 'adapter_config.json';
-export const WEIGHTS_FILE = 'adapter_model.safetensors';
+export const CONFIG_FILE = ADAPTER_FILES.config;
+export const WEIGHTS_FILE = ADAPTER_FILES.weights;
 /**
  * Role and provenance. PEFT knows no such keys, and warns of unknown ones in its own file. The header of a vector's
  * weights has the role, too: this file may be left behind where an adapter is copied.
  */
-export const ROLE_FILE = 'security_vector.json';
+export const ROLE_FILE = ADAPTER_FILES.role;
 
 /** A security vector is active only while other weights train; a task adapter is for use. */
 export type AdapterRole = 'task' | 'security';

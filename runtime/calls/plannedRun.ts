@@ -10,15 +10,8 @@ import { recipeInputs } from '../contract/recipeInputs.js';
 import type { DeviceChoice } from '../contract/recipeWords.js';
 import { estimateTraining, type Expected } from '../estimate/estimate.js';
 import type { RecipeFile } from '../recipes/reading/readRecipe.js';
-import {
-  canGoOn,
-  lostBy,
-  plainOutput,
-  planOutput,
-  runBytes,
-  type OutputOptions,
-  type OutputPlan,
-} from '../runs/output.js';
+import { canGoOn, lostBy, plainOutput, planOutput, type OutputOptions, type OutputPlan } from '../runs/output.js';
+import { runBytes } from '../runs/ownFiles.js';
 import { requireFree, whileFree } from '../runs/owner.js';
 import { stepsMade } from '../runs/runFolder.js';
 import { Cancelled, HumanError } from '../support/errors.js';

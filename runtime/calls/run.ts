@@ -40,7 +40,8 @@ import { warnOfContext, warnOfMachine, warnOfRevisions } from './runWarnings.js'
 import { secretsFrom } from './secrets.js';
 import type { Shared } from './sweepShared.js';
 import type { Ending, Job } from '../recipes/training/job.js';
-import { changedMeanwhile, finishReplacement, requireAsPlanned, runFiles } from '../runs/output.js';
+import { changedMeanwhile, finishReplacement, requireAsPlanned } from '../runs/output.js';
+import { runFiles } from '../runs/ownFiles.js';
 import { openRunFolder, stepsMade, type RunFolder } from '../runs/runFolder.js';
 import { trainSecurityVector } from '../recipes/securityVector/securityVector.js';
 import { writeReport } from '../evaluation/report/runReport.js';

@@ -41,6 +41,13 @@ export const RUN_FILES = {
 export const LOG_FILES = [RUN_FILES.events, RUN_FILES.answers] as const;
 export const isLogFile = (name: string): boolean => LOG_FILES.some((log) => log === name);
 
+/** The files of a PEFT folder; the last is this program's own. */
+export const ADAPTER_FILES = {
+  config: 'adapter_config.json',
+  weights: 'adapter_model.safetensors',
+  role: 'security_vector.json',
+} as const;
+
 /** In `checkpoint/`: the file that a run is resumed from. */
 export const CHECKPOINT_FILE = 'state.safetensors';
 /** Also there, while it trains: the last state where the protection held (`protection.watch`). */

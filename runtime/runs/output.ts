@@ -1,14 +1,13 @@
 /** Where a run may write: never over what it did not make. */
 import { existsSync } from 'node:fs';
-import { lstat, readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { lastStart, manifestSchema, type Manifest } from '../contract/manifest.js';
 import { safeParse } from '../contract/safeParse.js';
-import { CHECKPOINT_FILE, CLEARED_FILES, RUN_FILES } from '../contract/runFiles.js';
-import { sum } from '../contract/sum.js';
+import { CHECKPOINT_FILE, RUN_FILES } from '../contract/runFiles.js';
 import { HumanError } from '../support/errors.js';
-import { filesBelow, isTrace, removeWith } from '../support/files.js';
+import { isTrace } from '../support/files.js';
 import { ifThere } from '../support/ifThere.js';
 import { jsonOrNone } from '../support/jsonFile.js';
 import { isPartOf, move, whereMapped } from '../support/replaceFile.js';
@@ -18,6 +17,7 @@ import type { RecipeInput } from '../contract/recipeInputs.js';
 import { hasCheckpoint } from './checkpoint.js';
 import { requireNoLinks } from './links.js';
 import { claim, requireFree } from './owner.js';
+import { otherFiles, removeEmpty, REPLACED, runFiles } from './ownFiles.js';
 import { ownerOf } from './ownerOf.js';
 
 export interface OutputPlan {
@@ -153,24 +153,6 @@ export const noRun = (folder: string): HumanError =>
 export const notTogether = (place: string): HumanError =>
   new HumanError('the files of this run do not belong together.', { place, remedy: 'Run it again.' });
 
-/** The files of a run in its folder, relative, with `/`: what a run that replaces it may remove. */
-export async function runFiles(folder: string): Promise<string[]> {
-  const files: string[] = [];
-  for (const name of [...CLEARED_FILES, RUN_FILES.recipe, RUN_FILES.manifest]) {
-    const found = await lstat(join(folder, name)).catch(() => undefined);
-    if (found?.isFile()) files.push(name);
-    if (found?.isDirectory())
-      for (const [below, entry] of await filesBelow(folder, name)) if (entry.isFile()) files.push(below);
-  }
-  return files.sort();
-}
-
-/** What they take of the disk. */
-export async function runBytes(folder: string): Promise<number> {
-  const files = await runFiles(folder);
-  return sum(await Promise.all(files.map(async (file) => (await lstat(join(folder, file))).size)));
-}
-
 /**
  * Puts the finished run in `next/` in the place of the one it replaces: file by file, each by a rename, the manifest
  * last. A replacement that was cut off is completed by calling this again. Files that the replaced run did not make
@@ -244,6 +226,7 @@ async function putInPlace(output: string): Promise<void> {
   for (const file of going) if (!isOpened(file)) await remove(file);
   for (const file of coming) if (isOpened(file)) await moveUp(file);
   await moveUp(RUN_FILES.label);
+  for (const file of await otherFiles(next)) if (!existsSync(join(output, file))) await moveUp(file);
   await move(join(next, RUN_FILES.manifest), join(output, RUN_FILES.manifest));
   for (const folder of [RUN_FILES.checkpoint, ...RESULTS]) await removeEmpty(join(output, folder));
   await rm(join(next, RUN_FILES.owner), { force: true });
@@ -285,18 +268,6 @@ const inTheWay = (output: string, file: string): HumanError =>
  * What adapters and models are opened by: it goes first and comes last, so that none is read with files of both runs.
  */
 const isOpened = (file: string): boolean => /\/(adapter_)?config\.json$/.test(file);
-
-/** In `next/`: the name of files that were replaced while they were mapped. */
-const REPLACED = 'replaced';
-const isNothing = (name: string): boolean => isTrace(name) || isPartOf(REPLACED, name);
-
-/** Removes a folder with nothing in it but empty folders, what file managers leave, and what was replaced. */
-async function removeEmpty(folder: string): Promise<void> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  for (const entry of entries) if (entry.isDirectory()) await removeEmpty(join(folder, entry.name));
-  const left = await readdir(folder).catch(() => []);
-  if (left.every(isNothing)) await removeWith(folder, left).catch(() => undefined);
-}
 
 /**
  * Whether a run has a checkpoint that is of use: one of an earlier version cannot be resumed, and nothing is lost with

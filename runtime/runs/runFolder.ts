@@ -7,13 +7,14 @@ import { writeFileAtomic } from '../support/files.js';
 import { isPart, withPath, removeParts } from '../support/replaceFile.js';
 import { makeFolder } from '../support/makeFolder.js';
 import { whileHeld } from '../contract/heldFiles.js';
-import { CLEARED_FILES, HELD, RUN_FILES } from '../contract/runFiles.js';
+import { HELD, RUN_FILES } from '../contract/runFiles.js';
 import { eventSchema, type RunEvent } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';
 import type { Recipe } from '../contract/recipe.js';
 import type { Checkpoint } from './checkpoint.js';
 import { openEventLog, type EventLog, type LogMarks } from './eventLog.js';
 import { claim, removeAbandoned, type Claim } from './owner.js';
+import { clearRun } from './ownFiles.js';
 import { openTensorboard } from './tensorboard.js';
 
 /** A run is a folder and the folder is the truth (contract/runFiles.ts). */
@@ -116,7 +117,7 @@ export function openRunFolder(
       // of an export into the run folder
       await removeAbandoned(path, isPart);
       if (!checkpoint) {
-        for (const name of CLEARED_FILES) await rm(file(name), { recursive: true, force: true });
+        await clearRun(path);
         log = await openEventLog(path);
       }
       await writeFileAtomic(file(RUN_FILES.recipe), `${JSON.stringify(recipe, null, 2)}\n`);

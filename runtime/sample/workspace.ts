@@ -14,7 +14,8 @@ import { filesBelow, isTrace, sha256File, writeFileAtomic } from '../support/fil
 import { ifThere } from '../support/ifThere.js';
 import { isPartOf, move } from '../support/replaceFile.js';
 import { hasCheckpoint } from '../runs/checkpoint.js';
-import { isLeftOver, readManifest, runFiles } from '../runs/output.js';
+import { isLeftOver, readManifest } from '../runs/output.js';
+import { runFiles } from '../runs/ownFiles.js';
 import { requireFree } from '../runs/owner.js';
 
 /** Marks a workspace as a copy made here, with the SHA-256 of each file. */

@@ -14,9 +14,15 @@ export const FOR_IMAGES = /^(video_)?(pre)?processor_config\.json$/;
 /** Folder of named templates beside the default one, as transformers writes them. */
 export const MORE_TEMPLATES = 'additional_chat_templates';
 
+const WEIGHTS = 'model.safetensors';
+const TEMPLATE = /\.jinja$/i;
 /** Files of a model folder that are not weights: config, tokenizer, templates, licence. */
 const COMPANION =
   /^(config|generation_config|(video_)?(pre)?processor_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json$|^(chat_template\.jinja|merges\.txt|vocab\.txt|tokenizer\.model|(LICEN[CS]E|NOTICE).*|README\.md)$/i;
+
+/** Whether `saveModel` may write a file of this name, with `/`. */
+export const isOfModel = (name: string): boolean =>
+  name === WEIGHTS || COMPANION.test(name) || (name.startsWith(`${MORE_TEMPLATES}/`) && TEMPLATE.test(name));
 
 /**
  * Writes a model folder like `model`: the same names, shapes and dtypes, config and tokenizer copied, weights in one
@@ -39,7 +45,7 @@ export async function saveModel(
       return values ? stored(values, info) : readBytes(info);
     },
   }));
-  await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
+  await writeSafetensors(join(folder, WEIGHTS), tensors, { format: 'pt' });
   await copyCompanions(model.folder, folder);
 }
 
@@ -47,7 +53,7 @@ export async function saveModel(
 export async function companions(folder: string): Promise<string[]> {
   const names = (await readdir(folder)).filter((name) => COMPANION.test(name));
   const more = (await ifThere(readdir(join(folder, MORE_TEMPLATES)), ['ENOENT', 'ENOTDIR'])) ?? [];
-  const templates = more.filter((name) => /\.jinja$/i.test(name)).map((name) => `${MORE_TEMPLATES}/${name}`);
+  const templates = more.filter((name) => TEMPLATE.test(name)).map((name) => `${MORE_TEMPLATES}/${name}`);
   return [...names, ...templates].sort();
 }
 
