@@ -15,7 +15,6 @@ import { COMMANDS, CONTEXTS } from './host/contributions.js';
 import { Mappings } from './data/mappings.js';
 import { previewDocuments } from './data/previews.js';
 import { Scans } from './data/scans.js';
-import { ScansAtWork } from './data/scansAtWork.js';
 import { debounce } from './host/disposable.js';
 import { notifyEnd, notifyHeld, notifyWithdrawn } from './endings.js';
 import { Engine, RestartLimit } from './engine/engine.js';
@@ -39,7 +38,7 @@ import { Archive } from './workspace/archive.js';
 import { dataView } from './views/data.js';
 import { dangerDecorations, modelsView } from './views/models.js';
 import { clusterSecrets, findJobs } from './commands/cluster.js';
-import { tellCutOff } from './commands/scan.js';
+import { tellCutOff } from './commands/cutOff.js';
 import { judgeSecrets } from './commands/secrets.js';
 import { editorModels } from './engine/editorModels.js';
 import { runsView } from './views/runs.js';
@@ -50,6 +49,7 @@ import { Problems } from './data/problems.js';
 import { RecipeIndex } from './workspace/recipes.js';
 import { tickSteps, walkthrough } from './walkthrough.js';
 import { WorkspaceFiles } from './workspace/watch.js';
+import { WorkAtHand } from './host/workAtHand.js';
 
 /** A chat keeps its model loaded this long after the last answer. */
 const IDLE_MS = 5 * 60_000;
@@ -225,7 +225,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     files,
     problems,
     scans,
-    scansAtWork: own(new ScansAtWork(context.workspaceState)),
+    workAtHand: own(new WorkAtHand(context.workspaceState)),
     reviews,
     mappings,
     inspector,

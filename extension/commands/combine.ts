@@ -22,7 +22,7 @@ interface Combination {
 
 /** One adapter from several: sums, multiples, differences and projections. It is listed under its model, detached. */
 export async function combine(
-  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'notices'>,
+  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'notices' | 'workAtHand'>,
   { model: path, out: folder, ...given }: CommandArguments['combine'],
 ): Promise<CombineResult> {
   services.assertTrusted();
@@ -34,8 +34,10 @@ export async function combine(
   const name = slug(adapters.map((one) => adapterName(one.path)).join(' '));
   const out = folder ?? (await freeFile(join(await rootFor(model.path), 'adapters'), name, ''));
   const params = { model: model.path, adapters, out, off, onto, rank };
-  const result = await withProgress(t('Combining {0}', basename(out)), (onProgress, token) =>
-    services.engine.request('combine', params, { token, onProgress }),
+  const result = await services.workAtHand.during({ command: 'combine', given: params }, () =>
+    withProgress(t('Combining {0}', basename(out)), (onProgress, token) =>
+      services.engine.request('combine', params, { token, onProgress }),
+    ),
   );
   await services.models.attach(model.path, result.path, false);
   await services.models.inspectAgain(model.path);

@@ -5,6 +5,7 @@ import type { Services } from '../services/services.js';
 import { hubName } from '../../runtime/contract/hubName.js';
 import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
+import type { Asked } from '../host/workAtHand.js';
 import type { Model } from '../workspace/models.js';
 import { bring, HUB_TOKEN, hubToken } from './hub.js';
 import { slug } from './recipeFiles.js';
@@ -19,7 +20,7 @@ const REPOSITORY = /^[\w.-]+\/[\w.-]+(?:\/[\w./-]+\.gguf)?$/;
  * @param given `repository`: `owner/name` or `owner/name/file.gguf`.
  */
 export async function downloadModel(
-  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'secrets'>,
+  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'secrets' | 'workAtHand'>,
   { revision, ...given }: CommandArguments['downloadModel'],
 ): Promise<Model> {
   services.assertTrusted();
@@ -29,13 +30,15 @@ export async function downloadModel(
   const name = slug(basename(repository.replace(/\.gguf$/i, '')));
   const folder = given.folder ?? join(models, name);
   const params = { repository, token: await hubToken(services), revision };
-  const { path } = await bring(services, 'download', folder, (into, force) => ({ ...params, folder: into, force }));
+  const asked = (into: string): Asked => ({ command: 'downloadModel', given: { repository, revision, folder: into } });
+  const sent = (into: string, force: boolean) => ({ ...params, folder: into, force });
+  const { path } = await bring(services, 'download', folder, sent, asked);
   return services.models.add(path);
 }
 
 /** Downloads an adapter of a model, named by its place on the Hub, into `adapters/NAME`. @returns its folder */
 export async function downloadAdapter(
-  services: Pick<Services, 'assertTrusted' | 'engine' | 'secrets'>,
+  services: Pick<Services, 'assertTrusted' | 'engine' | 'secrets' | 'workAtHand'>,
   name: string,
   model: string,
 ): Promise<string> {
@@ -48,7 +51,9 @@ export async function downloadAdapter(
     });
   const folder = join(await rootFor(model), 'adapters', slug(basename(found.repository)));
   const params = { ...found, kind: 'adapter' as const, token: await hubToken(services) };
-  const { path } = await bring(services, 'download', folder, (into, force) => ({ ...params, folder: into, force }));
+  const asked = (): Asked => ({ command: 'addAdapter', given: { model, adapter: name } });
+  const sent = (into: string, force: boolean) => ({ ...params, folder: into, force });
+  const { path } = await bring(services, 'download', folder, sent, asked);
   return path;
 }
 

@@ -7,6 +7,7 @@ import type { Requests } from '../../runtime/contract/protocol.js';
 import { Cancelled } from '../host/errors.js';
 import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
+import type { Asked } from '../host/workAtHand.js';
 import type { Services } from '../services/services.js';
 import { intoFolder } from './intoFolder.js';
 import { secretOf } from './secrets.js';
@@ -29,19 +30,25 @@ export async function requireHubToken({ secrets }: Pick<Services, 'secrets'>): P
 
 type Download = 'download' | 'downloadDataset';
 
-/** Downloads into a folder, with progress; the person decides what becomes of files that it would replace. */
+/**
+ * Downloads into a folder, with progress; the person decides what becomes of files that it would replace.
+ * @param asked by what it goes on when the window ends before
+ */
 export function bring<K extends Download>(
-  { engine }: Pick<Services, 'engine'>,
+  { engine, workAtHand }: Pick<Services, 'engine' | 'workAtHand'>,
   name: K,
   folder: string,
   params: (folder: string, force: boolean) => Requests[K]['params'],
+  asked: (folder: string) => Asked,
 ): Promise<Requests[K]['result']> {
   return intoFolder(
     folder,
     async (into, force) => {
       const sent = params(into, force);
-      return withProgress(t('Downloading {0}', sent.repository), (onProgress, token) =>
-        engine.request(name, sent, { token, onProgress }),
+      return workAtHand.during(asked(into), () =>
+        withProgress(t('Downloading {0}', sent.repository), (onProgress, token) =>
+          engine.request(name, sent, { token, onProgress }),
+        ),
       );
     },
     (error) => ask(folder, error),

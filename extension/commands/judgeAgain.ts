@@ -18,7 +18,7 @@ import { askFurtherJudge } from './furtherJudge.js';
 import { chooseRun } from './runs.js';
 import { judgeSecrets } from './secrets.js';
 
-type Needs = Pick<Services, 'assertTrusted' | 'engine' | 'notices' | 'recipes' | 'secrets' | 'store'>;
+type Needs = Pick<Services, 'assertTrusted' | 'engine' | 'notices' | 'recipes' | 'secrets' | 'store' | 'workAtHand'>;
 type Judged = Requests['judge']['result'];
 
 export async function judgeAgain(
@@ -52,7 +52,7 @@ async function chooseJudged(
 
 /** With progress; says what the judges took, or why they left answers open. */
 async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promise<Judged> {
-  const { engine, store, notices } = services;
+  const { engine, store, notices, workAtHand } = services;
   const wanted = secretsOfJudges(judges);
   const kept = judgeSecrets(services.secrets);
   const secrets = await kept.get(wanted);
@@ -76,7 +76,9 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
     );
   let done: Judged;
   try {
-    done = await store.whileJudged(run, ask);
+    done = await workAtHand.during({ command: 'judgeAgain', given: { run, judges } }, () =>
+      store.whileJudged(run, ask),
+    );
   } finally {
     // What was judged until it was cancelled is in the folder, too.
     await readAgain(store, run);

@@ -24,7 +24,10 @@ import { wizard, type Choice, type Questions } from './wizard.js';
 
 /** Adds a HF folder or a .gguf file: one that lies in the workspace, or one that is chosen. */
 export async function addModel(
-  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'notices' | 'recipes' | 'secrets' | 'store'>,
+  services: Pick<
+    Services,
+    'assertTrusted' | 'engine' | 'models' | 'notices' | 'recipes' | 'secrets' | 'store' | 'workAtHand'
+  >,
   argument: CommandArguments['addModel'],
 ): Promise<Model> {
   services.assertTrusted();
@@ -98,7 +101,7 @@ async function discoverModels(): Promise<string[]> {
 
 /** Lists an adapter under a model: a PEFT folder, or one of the Hub, which is downloaded. It stays detached. */
 export async function addAdapter(
-  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'notices' | 'secrets'>,
+  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'notices' | 'secrets' | 'workAtHand'>,
   given: CommandArguments['addAdapter'],
 ): Promise<void> {
   services.assertTrusted();
@@ -240,7 +243,7 @@ export async function chat(
 
 /** Exports an adapter, or a model with what is attached to it. @returns what was written. */
 export async function exportAdapter(
-  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'notices'>,
+  services: Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'notices' | 'workAtHand'>,
   { format, quantization, what, ...given }: CommandArguments['exportAdapter'],
 ): Promise<{ path: string; sha256: string }> {
   services.assertTrusted();
@@ -258,8 +261,11 @@ export async function exportAdapter(
   const out = given.out ?? (await chooseOut(model, adapters, form));
   const references = adapters.map((a) => ({ path: a.path, scale: a.scale }));
   const params = { model: model.path, adapters: references, ...form, out };
-  const result = await withProgress(t('Exporting {0}', basename(out)), (onProgress, token) =>
-    services.engine.request('export', params, { token, onProgress }),
+  const asked = { model: model.path, adapter: given.adapter, ...form, out };
+  const result = await services.workAtHand.during({ command: 'exportAdapter', given: asked }, () =>
+    withProgress(t('Exporting {0}', basename(out)), (onProgress, token) =>
+      services.engine.request('export', params, { token, onProgress }),
+    ),
   );
   const said = [t('Exported to {0}.', result.path), ...(result.notes ?? [])].join(' ');
   services.notices.info(said, ...revealButtons(result.path));

@@ -8,6 +8,7 @@ import { inputError, noModel } from '../host/errors.js';
 import type { Services } from '../services/services.js';
 import { withProgress } from '../host/messages.js';
 import { numbers, t } from '../host/text.js';
+import type { Asked } from '../host/workAtHand.js';
 import { bring, hubToken } from './hub.js';
 import { slug } from './recipeFiles.js';
 import { requireRoots, rootFor } from './root.js';
@@ -15,7 +16,7 @@ import type { Ended } from './runs.js';
 import { trainVector } from './training.js';
 import { wizard, type Choice, type Questions } from './wizard.js';
 
-type Training = Parameters<typeof trainVector>[0] & Pick<Services, 'engine' | 'secrets'>;
+type Training = Parameters<typeof trainVector>[0] & Pick<Services, 'engine' | 'secrets' | 'workAtHand'>;
 type Given = CommandArguments['trainPublic'];
 /** What is brought of a set. */
 type Part = Omit<Requests['describeDataset']['params'], 'token'>;
@@ -38,8 +39,9 @@ export async function trainPublic(services: Training, given: Given): Promise<End
     return { harmful: repository, benign: beside, parts };
   });
   const root = await rootFor(given.model);
+  const asked: Asked = { command: 'trainPublic', given: { ...given, repository: harmful, benign } };
   const sets = new Map<string, DatasetResult>();
-  for (const part of parts) sets.set(part.repository, await bringSet(services, root, part));
+  for (const part of parts) sets.set(part.repository, await bringSet(services, root, part, asked));
   const file = (name: string, use: 'harmful' | 'benign'): string => {
     const { path, files } = sets.get(name)!;
     const found = files.find((f) => f.use === use) ?? files.find((f) => f.use === null);
@@ -179,8 +181,14 @@ const describe = ({ repository, split, licence, gated, bytes }: DatasetInfo, { r
     t('at most {0} MB', megabytes(bytes, numbers())),
   ].join(' · ');
 
-async function bringSet(services: Training, root: string, part: Part): Promise<DatasetResult> {
+async function bringSet(services: Training, root: string, part: Part, asked: Asked): Promise<DatasetResult> {
   const params = { ...part, token: await hubToken(services) };
   const folder = join(root, 'data', slug(part.repository.split('/')[1] ?? part.repository));
-  return bring(services, 'downloadDataset', folder, (out, force) => ({ ...params, out, force }));
+  return bring(
+    services,
+    'downloadDataset',
+    folder,
+    (out, force) => ({ ...params, out, force }),
+    () => asked,
+  );
 }

@@ -19,7 +19,10 @@ import { confirm } from './confirm.js';
 import { rootFor } from './root.js';
 import { wizard, type Choice } from './wizard.js';
 
-type Publishing = Pick<Services, 'assertTrusted' | 'engine' | 'models' | 'notices' | 'secrets' | 'store'>;
+type Publishing = Pick<
+  Services,
+  'assertTrusted' | 'engine' | 'models' | 'notices' | 'secrets' | 'store' | 'workAtHand'
+>;
 
 /** Publishes an adapter, a vector or a model on the Hub. What leaves the machine is listed first. */
 export async function publish(
@@ -29,7 +32,7 @@ export async function publish(
   services.assertTrusted();
   const title = t('Publish on the Hugging Face Hub');
   const { folder, run } =
-    given.folder === undefined ? await chooseWhat(services, given, title) : { folder: given.folder };
+    given.folder === undefined ? await chooseWhat(services, given, title) : { ...given, folder: given.folder };
   const { repository, isPublic } = await wizard(title, async (ask) => ({
     repository:
       given.repository ??
@@ -52,8 +55,11 @@ export async function publish(
   );
   await confirmPlan(plan);
   const sent = { ...params, planned: plan.sha256 };
-  const done = await withProgress(publishing, (onProgress, cancel) =>
-    services.engine.request('publish', sent, { token: cancel, onProgress }),
+  const asked = { folder, run, repository, isPublic };
+  const done = await services.workAtHand.during({ command: 'publish', given: asked }, () =>
+    withProgress(publishing, (onProgress, cancel) =>
+      services.engine.request('publish', sent, { token: cancel, onProgress }),
+    ),
   );
   const isClosed = isPublic && !done.isPublic;
   const told = isClosed

@@ -2,7 +2,6 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { CommandArguments } from '../host/commandArguments.js';
-import { COMMANDS } from '../host/contributions.js';
 import { fileInFront, saveOpen } from '../host/documents.js';
 import { errorData, noVector } from '../host/errors.js';
 import { adapterName } from '../../runtime/contract/adapterName.js';
@@ -25,7 +24,7 @@ import { wizard } from './wizard.js';
 /** Marks the rows of a data file that a security vector explains. */
 export async function scan(
   services: Known &
-    Pick<Services, 'assertTrusted' | 'models' | 'notices' | 'reviews' | 'scansAtWork' | 'store' | 'triagePanels'>,
+    Pick<Services, 'assertTrusted' | 'models' | 'notices' | 'reviews' | 'store' | 'triagePanels' | 'workAtHand'>,
   given: CommandArguments['scan'],
 ): Promise<Scan> {
   services.assertTrusted();
@@ -50,7 +49,8 @@ export async function scan(
   const params = { model: model.path, vector, data, format, columns, limit, ...where, ...excluded };
   const reasons: string[] = [];
   const unkept = (error: unknown): void => void reasons.push(errorText(errorData(error)));
-  const found = await services.scansAtWork.during({ file: data, model: model.path, vector }, async () => {
+  const asked = { file: data, model: model.path, vector };
+  const found = await services.workAtHand.during({ command: 'scan', given: asked }, async () => {
     const perRow: ScanRow[] = [];
     const result = await withProgress(t('Scanning {0}', basename(data)), (onProgress, token) =>
       services.engine.request('scan', params, { token, onRows: (rows) => void perRow.push(...rows), onProgress }),
@@ -68,15 +68,6 @@ export async function scan(
   if (why === undefined) services.notices.info(said, ...buttons);
   else services.notices.warn(`${said} ${t('It is not kept beyond this window: {0}', why)}`, ...buttons);
   return found;
-}
-
-/** A scan keeps nothing before its end: what the window before began is to be made again, by who wants it. */
-export function tellCutOff({ scansAtWork, notices }: Pick<Services, 'scansAtWork' | 'notices'>): void {
-  for (const asked of scansAtWork.cutOff())
-    notices.warn(
-      t('The scan of {0} ended with its window before it was done. Nothing of it is kept.', basename(asked.file)),
-      { title: t('Scan again'), run: () => vscode.commands.executeCommand(COMMANDS.scan, asked) },
-    );
 }
 
 export async function clearScan(

@@ -153,8 +153,8 @@ export const COMMAND_ARGUMENTS = {
     },
     'model',
   ),
-  /** `folder`: a run folder, an adapter or a model. */
-  publish: takes({ model: text, adapter: text, folder: text, repository: text, isPublic: flag }),
+  /** `folder`: a run folder, an adapter or a model. `run`: what made it, where it does not tell. */
+  publish: takes({ model: text, adapter: text, folder: text, run: text, repository: text, isPublic: flag }),
   stop: someRuns({}),
   resume: aRun,
   runAgain: aRun,

@@ -4,9 +4,9 @@ import type { DataInspector } from '../data/files.js';
 import type { Mappings } from '../data/mappings.js';
 import type { Reviews } from '../data/reviews.js';
 import type { Scans } from '../data/scans.js';
-import type { ScansAtWork } from '../data/scansAtWork.js';
 import type { Engine } from '../engine/engine.js';
 import type { Notices } from '../host/notices.js';
+import type { WorkAtHand } from '../host/workAtHand.js';
 import type { ChatPanels } from '../panels/chatPanel.js';
 import type { TriagePanels } from '../panels/triagePanel.js';
 import type { ComparePanels } from '../panels/comparePanel.js';
@@ -37,7 +37,6 @@ export interface Services {
   files: WorkspaceFiles;
   problems: Problems;
   scans: Scans;
-  scansAtWork: ScansAtWork;
   reviews: Reviews;
   mappings: Mappings;
   inspector: DataInspector;
@@ -51,5 +50,6 @@ export interface Services {
   reportPanels: ReportPanels;
   /** Throws in a workspace that is not trusted. */
   assertTrusted(): void;
+  workAtHand: WorkAtHand;
   openWalkthrough(topic?: WalkthroughTopic): unknown;
 }

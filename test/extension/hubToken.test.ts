@@ -9,6 +9,8 @@ import { errorData, HumanError } from '../../runtime/support/errors.js';
 import { responseError } from '../../runtime/models/hub/responseErrors.js';
 import { COMMAND_ARGUMENTS } from '../../extension/host/commandArguments.js';
 import { commands, fake } from './fake/vscode.js';
+import { memory } from './fake/memory.js';
+import { WorkAtHand } from '../../extension/host/workAtHand.js';
 
 const { createNotices } = await import('../../extension/host/notices.js');
 const { publish } = await import('../../extension/commands/publish.js');
@@ -75,6 +77,7 @@ async function published(t: TestContext, kept: string | undefined, given: string
   const sent: Record<string, unknown>[] = [];
   const services = {
     assertTrusted: () => undefined,
+    workAtHand: new WorkAtHand(memory()),
     engine: {
       request: async (name: string, params: Record<string, unknown>) => {
         steps.push(name);

@@ -8,6 +8,8 @@ import { recipeFacts } from '../../runtime/contract/recipeFacts.js';
 import { secretKey } from '../../runtime/contract/secrets.js';
 import { fake } from './fake/vscode.js';
 import { recipe } from './support.js';
+import { memory } from './fake/memory.js';
+import { WorkAtHand } from '../../extension/host/workAtHand.js';
 
 const { judgeSecrets } = await import('../../extension/commands/secrets.js');
 const { judgeAgain } = await import('../../extension/commands/judgeAgain.js');
@@ -65,6 +67,7 @@ test('who judges again gives the engine the secrets of the further judges, and n
   run.progress.state = 'finished';
   const services = {
     assertTrusted: () => undefined,
+    workAtHand: new WorkAtHand(memory()),
     engine: {
       request: async (_: string, { secrets }: { secrets?: object }) => (sent.push(secrets), { judges: [] }),
     },

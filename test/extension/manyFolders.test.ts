@@ -10,6 +10,8 @@ import { Cancelled } from '../../extension/host/errors.js';
 import { fake, Uri, window, workspace } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 import { scanResult } from '../support/scanResult.js';
+import { memory } from './fake/memory.js';
+import { WorkAtHand } from '../../extension/host/workAtHand.js';
 
 const { rootFor } = await import('../../extension/commands/root.js');
 const { combine } = await import('../../extension/commands/combine.js');
@@ -68,7 +70,12 @@ test('recipes, results and combined adapters', async (t) => {
   };
   const sent: { out?: string }[] = [];
   const services = {
-    ...{ assertTrusted: () => undefined, inspector: { get: () => undefined }, notices: { info: () => undefined } },
+    ...{
+      assertTrusted: () => undefined,
+      workAtHand: new WorkAtHand(memory()),
+      inspector: { get: () => undefined },
+      notices: { info: () => undefined },
+    },
     engine: { request: async (name: string, params: object) => (sent.push(params), requests[name]) },
     models: {
       list: () => [a, b].map((folder) => ({ path: join(folder, 'tiny'), name: 'tiny', adapters: [] })),

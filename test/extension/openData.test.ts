@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Reviews } from '../../extension/data/reviews.js';
 import { Scans } from '../../extension/data/scans.js';
-import { ScansAtWork } from '../../extension/data/scansAtWork.js';
+import { WorkAtHand } from '../../extension/host/workAtHand.js';
 import type { Button } from '../../extension/host/notices.js';
 import { memory } from './fake/memory.js';
 import { commands, fake, workspace, window } from './fake/vscode.js';
@@ -60,7 +60,7 @@ test('what a scan or a review opens takes no document of the extension', async (
     recipes: { list: () => [] },
     reviews,
     scans: new Scans(() => [root]),
-    scansAtWork: new ScansAtWork(memory()),
+    workAtHand: new WorkAtHand(memory()),
   };
   await scan(services as never, { file: data, model: '/m', vector: '/v' });
   const { precision, device } = asked.find((params) => 'vector' in params)!;

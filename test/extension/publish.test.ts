@@ -6,6 +6,8 @@ import { test, type TestContext } from 'node:test';
 import type { Adapter } from '../../extension/workspace/models.js';
 import { fake, Uri, workspace } from './fake/vscode.js';
 import { adapter, temporary } from './support.js';
+import { memory } from './fake/memory.js';
+import { WorkAtHand } from '../../extension/host/workAtHand.js';
 
 const { publish } = await import('../../extension/commands/publish.js');
 
@@ -36,7 +38,12 @@ async function published(t: TestContext, adapters: Adapter[], answer: string, re
     ({ 'What is published?': answer, 'Repository: owner/name': 'me/mine', 'Who may read it?': reader })[question] ??
     assert.fail(question);
   const services = {
-    ...{ assertTrusted: () => undefined, engine, secrets: { get: async () => 'hf_x' } },
+    ...{
+      assertTrusted: () => undefined,
+      workAtHand: new WorkAtHand(memory()),
+      engine,
+      secrets: { get: async () => 'hf_x' },
+    },
     models: { list: () => [{ path: '/w/m', name: 'm', adapters }] },
     store: { list: () => [] },
     notices: { info: (message: string) => told.push(message), warn: () => undefined, error: () => undefined },

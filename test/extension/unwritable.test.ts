@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { errorData } from '../../extension/host/errors.js';
 import { Reviews } from '../../extension/data/reviews.js';
-import { ScansAtWork } from '../../extension/data/scansAtWork.js';
+import { WorkAtHand } from '../../extension/host/workAtHand.js';
 import { Scans } from '../../extension/data/scans.js';
 import { replaceFile, unwritable } from '../../extension/host/state.js';
 import { writeLabel } from '../../extension/runs/label.js';
@@ -83,7 +83,7 @@ test('what a scan finds where nothing can be written is shown, and it is said th
   const services = {
     ...{
       scans,
-      scansAtWork: new ScansAtWork(memory()),
+      workAtHand: new WorkAtHand(memory()),
       reviews: new Reviews(),
       assertTrusted: () => undefined,
       mappings: { get: () => ({ text: 'text' }) },

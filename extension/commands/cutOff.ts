@@ -1,0 +1,64 @@
+/** What a window says of the work that ended with the one before: it is for the person to have it done again. */
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import { COMMANDS } from '../host/contributions.js';
+import { t } from '../host/text.js';
+import type { Asked } from '../host/workAtHand.js';
+import type { Services } from '../services/services.js';
+
+export function tellCutOff({ workAtHand, notices }: Pick<Services, 'workAtHand' | 'notices'>): void {
+  for (const asked of workAtHand.cutOff()) {
+    const { work, left, title } = toldOf(asked);
+    notices.warn(`${t('{0}: this ended with its window before it was done.', work)} ${left}`, {
+      title,
+      run: () => vscode.commands.executeCommand(COMMANDS[asked.command], asked.given),
+    });
+  }
+}
+
+/** The work, as its progress was called; what is left of it; and the button that has it done. */
+function toldOf({ command, given }: Asked): { work: string; left: string; title: string } {
+  switch (command) {
+    case 'addAdapter':
+      return download(given.adapter);
+    case 'downloadModel':
+      return download(given.repository);
+    case 'trainPublic':
+      return download([given.repository, given.benign].filter(Boolean).join(', '));
+    case 'exportAdapter':
+      return { work: t('Exporting {0}', nameOf(given.out)), ...halfMade() };
+    case 'combine':
+      return { work: t('Combining {0}', nameOf(given.out)), ...halfMade() };
+    case 'judgeAgain':
+      return {
+        work: t('Judging the answers of {0}', nameOf(given.run)),
+        left: t('What was judged until shortly before is kept.'),
+        title: t('Continue'),
+      };
+    case 'publish':
+      return {
+        work: t('Publishing {0}', given.repository ?? ''),
+        left: t('The Hub has either all of it or nothing.'),
+        title: t('Try again'),
+      };
+    case 'scan':
+      return {
+        work: t('Scanning {0}', nameOf(given.file)),
+        left: t('Nothing of it is kept.'),
+        title: t('Scan again'),
+      };
+  }
+}
+
+const nameOf = (path = ''): string => basename(path);
+
+const download = (name = '') => ({
+  work: t('Downloading {0}', name),
+  left: t('What has come is kept.'),
+  title: t('Continue'),
+});
+
+const halfMade = () => ({
+  left: t('Trying again removes what is left of it.'),
+  title: t('Try again'),
+});
