@@ -92,7 +92,7 @@ async function listing(
  * Hub then lists with their hashes.
  * @throws HumanError without a token, for a repository that is public when a private one was asked for, and for what
  * the Hub refuses
- * @throws Cancelled; files that were sent until then are not in the repository
+ * @throws Cancelled until the commit is asked for; files that were sent until then are not in the repository
  */
 export async function upload(params: UploadParams, reporter: DownloadReporter): Promise<Uploaded> {
   const { kind, repository, files, removed, isPublic } = params;
@@ -108,6 +108,8 @@ export async function upload(params: UploadParams, reporter: DownloadReporter): 
   const ask = asking(address, reporter.signal);
   const repo = { type: 'model', name: address.repository } as const;
   const hub = { repo, hubUrl: address.endpoint, fetch: ask };
+  // What was asked for cannot be taken back: from then on it is waited for.
+  let isAsked = false;
   try {
     const isNew = await created(hub, isPublic);
     const { private: isPrivate } = isNew
@@ -132,18 +134,19 @@ export async function upload(params: UploadParams, reporter: DownloadReporter): 
     const sent = new Map<string, number>();
     for (;;) {
       const { done, value } = await steps.next();
-      if (reporter.signal.aborted) throw new Cancelled();
+      if (reporter.signal.aborted && !isAsked) throw new Cancelled();
       if (done) {
         if (!value) throw new Error('the commit has no answer');
-        await compare(address, value.commit.oid, params, reporter);
+        await compare(address, value.commit.oid, params, { ...reporter, signal: new AbortController().signal });
         return { url: `${address.endpoint}/${repository}`, commit: value.commit.oid, isPublic: !isPrivate };
       }
+      isAsked ||= value.event === 'phase' && value.phase === 'committing';
       if (value.event !== 'fileProgress' || value.state !== 'uploading') continue;
       sent.set(value.path, value.progress * (files.find(({ path }) => path === value.path)?.size ?? 0));
       reporter.onProgress(`sending ${value.path}`, sum(sent.values()) / total);
     }
   } catch (error) {
-    throw reporter.signal.aborted ? new Cancelled() : forPeople(error, address);
+    throw reporter.signal.aborted && !isAsked ? new Cancelled() : forPeople(error, address);
   }
 }
 
@@ -162,16 +165,20 @@ async function created(
   }
 }
 
+/** The request that publishes. */
+const COMMIT = /\/commit\/[^/]+$/;
+
 /**
  * `fetch` with the proxy of this machine. The token goes to the Hub's own origin only, and redirects are not followed.
  * What the storage refuses is told here: its signed address, which the error of the library repeats, is a key.
  */
-function asking({ endpoint, token, repository }: HubAddress, signal: AbortSignal): typeof fetch {
+function asking({ endpoint, token, repository }: HubAddress, stop: AbortSignal): typeof fetch {
   const { origin } = new URL(endpoint);
   const dispatcher = onDemand(async () => (await import('../../support/network.js')).proxyAgent());
   let isReached = false;
   return (async (input: string, init: RequestInit = {}) => {
     const url = new URL(input);
+    const signal = COMMIT.test(url.pathname) ? undefined : stop;
     const headers = new Headers(init.headers);
     headers.delete('authorization');
     if (url.origin === origin) headers.set('authorization', `Bearer ${token}`);
@@ -184,7 +191,7 @@ function asking({ endpoint, token, repository }: HubAddress, signal: AbortSignal
       await answer.body?.cancel();
       throw url.origin === origin ? elsewhere(repository, url.host) : storageError(answer, url.host, 'publish').final;
     } catch (error) {
-      if (signal.aborted) throw new Cancelled();
+      if (signal?.aborted) throw new Cancelled();
       if (error instanceof HumanError) throw error;
       const failed = connectionError(error, {
         host: url.host,
@@ -214,7 +221,10 @@ async function compare(
   { files, removed }: Pick<UploadParams, 'files' | 'removed'>,
   reporter: DownloadReporter,
 ): Promise<void> {
-  const there = new Map((await listing(address, commit, reporter)).map((file) => [file.path, file]));
+  const listed = await listing(address, commit, reporter).catch((error: unknown) => {
+    throw error instanceof HumanError ? uncompared(error) : error;
+  });
+  const there = new Map(listed.map((file) => [file.path, file]));
   const wrong = files.find(({ path, size, sums }) => {
     const found = there.get(path);
     return found?.size !== size || !agrees(found, sums);
@@ -230,6 +240,14 @@ async function compare(
       },
     );
 }
+
+const uncompared = (cause: HumanError): HumanError =>
+  new HumanError(`all was sent, and cannot be compared with what the Hub lists: ${cause.message}`, {
+    place: cause.place,
+    remedy: 'Look at its page on the Hub, or publish again.',
+    kind: 'failed',
+    cause,
+  });
 
 /** Too slow, another commit in between, too many requests. */
 const PASSING = new Set([408, 412, 429]);
