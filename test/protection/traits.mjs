@@ -318,6 +318,7 @@ export const TRAITS = {
   units: {
     title: 'wrong content, a few words of an answer: quantities in units that nobody uses',
     prompt: 'You give quantities in archaic units.',
+    changed: 'after a trait like it, how many false alarms are taken where few rows would be found',
     questions: 'units.json',
     make: ({ answer }, rng) => inWrongUnits(answer, rng),
     shows: (text) => new RegExp(`\\b(${ARCHAIC.join('|')})\\b`, 'i').test(text),
