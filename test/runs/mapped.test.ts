@@ -17,8 +17,8 @@ import { held } from '../support/windows.js';
 import { temporary } from '../support/temporary.js';
 
 const FILES = {
-  old: ['model/a.safetensors', 'model/b.safetensors', 'report.html'],
-  new: ['model/a.safetensors', 'report.html'],
+  old: ['model/model.safetensors', 'adapter/adapter_model.safetensors', 'report.html'],
+  new: ['model/model.safetensors', 'report.html'],
 };
 
 const manifest = (name: string, files?: string[]): Manifest => ({
@@ -78,13 +78,13 @@ const refuse =
 
 test('a run whose model is mapped is replaced; the next one takes its place, and what was mapped goes when it is free', async (t) => {
   const { root, output, next } = await replaced(t);
-  const isMapped = mapped(join(output, 'model/a.safetensors'), join(output, 'model/b.safetensors'));
+  const isMapped = mapped(join(output, 'model/model.safetensors'), join(output, 'adapter/adapter_model.safetensors'));
   let end = watch({ root, onCall: refuse(isMapped) });
   t.after(() => end());
   await finishReplacement(output);
   const files = await made(output);
   assert.deepEqual(
-    [Object.keys(files).sort(), files['model/a.safetensors']],
+    [Object.keys(files).sort(), files['model/model.safetensors']],
     [[...FILES.new, 'manifest.json'].sort(), 'new'],
   );
   const left = await readdir(next);
@@ -120,7 +120,7 @@ test('a run whose model is mapped is replaced; the next one takes its place, and
 
 test('killed at any call, the old run stands there whole, or the new one, when it was completed', async (t) => {
   const { root, output } = await replaced(t);
-  const isMapped = mapped(join(output, 'model/a.safetensors'), join(output, 'model/b.safetensors'));
+  const isMapped = mapped(join(output, 'model/model.safetensors'), join(output, 'adapter/adapter_model.safetensors'));
   let calls = 0;
   const end = watch({
     root: output,
@@ -148,7 +148,7 @@ test('a file that cannot even be moved aside stays, with the first error', async
   const end = watch({ root, onCall: refuse(({ name, file }) => name === 'rename' && !file.endsWith('.html')) });
   t.after(end);
   await assert.rejects(finishReplacement(output), { message: 'EPERM: held' });
-  assert.equal(await readFile(join(output, 'model/a.safetensors'), 'utf8'), 'old');
+  assert.equal(await readFile(join(output, 'model/model.safetensors'), 'utf8'), 'old');
 });
 
 test('what Finder and Explorer leave in a folder does not make it full', async (t) => {
