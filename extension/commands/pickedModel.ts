@@ -1,5 +1,6 @@
 /** Whether what a person picked is a model at all; whether it can be used, the engine says. */
 import { open, readdir } from 'node:fs/promises';
+import { ADAPTER_FILES } from '../../runtime/contract/runFiles.js';
 import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 
@@ -18,7 +19,7 @@ export async function requireModel(path: string): Promise<void> {
     if (!/\.gguf$/i.test(path) || !(await isGguf(path))) throw wrong(t('this file is not a model.'));
     return;
   }
-  if (names.includes('adapter_config.json') && !names.includes('config.json'))
+  if (names.includes(ADAPTER_FILES.config) && !names.includes('config.json'))
     throw inputError(t('this is an adapter, not a model.'), { place: path, remedy: t('Add it to its model.') });
   if (names.length === 0) throw wrong(t('the folder is empty.'));
   if (!names.includes('config.json')) throw wrong(t('the folder is not a model: it has no config.json.'));

@@ -2,7 +2,7 @@ import { open, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import { PRECISIONS, type Precision } from '../../runtime/contract/recipeWords.js';
-import { RUN_FILES } from '../../runtime/contract/runFiles.js';
+import { ADAPTER_FILES, RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { readJson } from '../host/checkedFile.js';
 
@@ -25,10 +25,10 @@ const MADE = z.object({ version: z.literal(1), precision: z.enum(PRECISIONS).opt
  */
 export async function adapterFacts(path: string): Promise<AdapterFacts | undefined> {
   for (const folder of [path, join(path, 'adapter')]) {
-    const config = await readJson(join(folder, 'adapter_config.json'), CONFIG);
+    const config = await readJson(join(folder, ADAPTER_FILES.config), CONFIG);
     if (!config) continue;
-    const own = await readJson(join(folder, 'security_vector.json'), OWN);
-    const role = own?.role ?? (await roleInHeader(join(folder, 'adapter_model.safetensors'))) ?? 'task';
+    const own = await readJson(join(folder, ADAPTER_FILES.role), OWN);
+    const role = own?.role ?? (await roleInHeader(join(folder, ADAPTER_FILES.weights))) ?? 'task';
     return { role, rank: config.r ?? null, precision: await precisionOf(folder) };
   }
   return undefined;

@@ -2,7 +2,7 @@ import { safeParse } from '../../runtime/contract/safeParse.js';
 import { access } from 'node:fs/promises';
 import paths, { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
-import { CHECKPOINT_FILE, RUN_FILES } from '../../runtime/contract/runFiles.js';
+import { ADAPTER_FILES, CHECKPOINT_FILE, RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { stepBack } from '../../runtime/contract/columns.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import { eventSchema, sampleSchema, type RunEvent } from '../../runtime/contract/events.js';
@@ -166,7 +166,7 @@ async function resultOf(folder: string, { role, result }: Manifest): Promise<str
 }
 
 const WEIGHTS: Readonly<Record<string, string>> = {
-  [RUN_FILES.adapter]: 'adapter_model.safetensors',
+  [RUN_FILES.adapter]: ADAPTER_FILES.weights,
   [RUN_FILES.model]: 'model.safetensors',
 };
 
