@@ -19,7 +19,7 @@ const all = readdirSync(import.meta.dirname)
  * Those that compute for a minute or so in processes of their own, as long in all as the windows beside which they run:
  * what is longer than these waits for one core alone.
  */
-const LONG = /^test\/(kills|fuzz|calls|sample\/story|export\/peers|device\/webgpu)/;
+const LONG = /^test\/(kills|fuzz|calls\/(runs|hostile)|sample\/story|export\/peers|device\/webgpu)/;
 export const longTests = all.filter((file) => LONG.test(file));
 export const unitTests = all.filter((file) => !LONG.test(file));
 
