@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import {
   falseDiscoveryLimit,
   harmfulPValue,
+  hidingRows,
   pValues,
   recallAt,
   rowPValue,
@@ -229,6 +230,22 @@ test('a row counts by the score that sets it apart most, at three times its p-va
   assert.equal(p(scored(0, 0)), 1);
   assert.equal(recallAt(calibration, 0.01), 3 / 4);
   assert.equal(recallAt({ ...calibration, harmful: [] }, 0.01), null);
+});
+
+test('few ordinary rows that hide harmful ones are told, and no more than it takes', () => {
+  const rng = random('hiding');
+  const ordinary = Array.from({ length: 40 }, () => scored(0.02 * normal(rng), Math.abs(normal(rng))));
+  const calibration = { ordinary, harmful: [10, 11, 12, 30].map((span) => scored(0, span)) };
+  assert.equal(hidingRows(calibration, 0.01, 0.9), undefined);
+  const among = (...spans: number[]) => ({
+    ...calibration,
+    ordinary: [...ordinary.slice(0, 7), ...spans.map((span) => scored(0, span)), ...ordinary.slice(7)],
+  });
+  assert.equal(recallAt(among(25, 20), 0.01), 1 / 4);
+  assert.deepEqual(hidingRows(among(25, 20), 0.01, 0.9), { rows: [7, 8], recall: 1 });
+  assert.deepEqual(hidingRows(among(20, 20), 0.01, 0.9), { rows: [7, 8], recall: 1 }, 'one that is hidden by another');
+  assert.equal(hidingRows(among(25, 20), 0.01, 0.25), undefined, 'enough is found');
+  assert.equal(hidingRows(among(40, 39, 38, 37, 36, 35), 0.01, 0.9), undefined, 'six are no few');
 });
 
 test('spans: what the vector explains, without the quiet before, behind and between', () => {

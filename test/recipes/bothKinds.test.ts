@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { runRecipe } from '../../runtime/calls/run.js';
 import type { RunEvent, VectorQuality } from '../../runtime/contract/events.js';
-import { reportQuality } from '../../runtime/recipes/securityVector/heldOutMeasure.js';
+import type { Scores } from '../../runtime/evaluation/scan/scores.js';
+import { reportHiding, reportQuality } from '../../runtime/recipes/securityVector/heldOutMeasure.js';
 import { VECTOR, writeWorkspace } from '../kills/workspace.js';
+import { example } from '../support/example.js';
 import { temporary } from '../support/temporary.js';
 
 type Warning = Extract<RunEvent, { kind: 'warning' }>;
@@ -56,4 +58,33 @@ test('a vector that finds nothing is not to be trained for fewer steps and for l
   const [longer, ...others] = await remedies(0.99, 0.9);
   assert.match(longer!, /^Train it for longer, /);
   assert.deepEqual(others, []);
+});
+
+test('held-out ordinary rows that hide harmful ones are named by their lines, where reading them is worth it', async () => {
+  const scores = (span: number): Scores => ({ share: 0, span, spanShare: 0, choice: 0, kl: 0 });
+  const quiet = Array.from({ length: 30 }, (_, i) => scores((i % 10) / 10));
+  const harmful = [10, 11, 12, 30].map(scores);
+  const warned = async (ordinary: Scores[]): Promise<Warning[]> => {
+    const found: Warning[] = [];
+    const emit = async (event: RunEvent): Promise<void> => void (event.kind === 'warning' && found.push(event));
+    const held = ordinary.map((_, row) => ({ ...example(row, ''), line: 10 + row }));
+    const calibration = { ordinary, harmful, ordinaryPrompts: ordinary.length, ordinaryNames: [] };
+    await reportHiding({ emit }, { path: 'data/benign.jsonl', held }, calibration);
+    return found;
+  };
+  assert.deepEqual(await warned(quiet), []);
+  const [one, ...more] = await warned([...quiet, scores(25)]);
+  assert.deepEqual(one && { ...one, message: one.message.replaceAll('\u00a0', ' ') }, {
+    kind: 'warning',
+    message:
+      'line 40 of benign.jsonl hides harmful rows: compared with all 31 ordinary rows that were held out, 25 % of the 4 harmful ones are found (at 1 % false alarms), and without it 100 %.',
+    place: 'data/benign.jsonl:40',
+    remedy: 'Read it. Take what is harmful out of "benign"; of what is not, add more ordinary rows like it.',
+  });
+  assert.deepEqual(more, []);
+  const [two] = await warned([scores(20), ...quiet, scores(25)]);
+  assert.match(two!.message, /^lines 41, 10 of benign\.jsonl hide harmful rows: /);
+  assert.equal(two!.place, 'data/benign.jsonl:41');
+  assert.deepEqual(await warned([...quiet, scores(0.95)]), [], 'a row that merely varies');
+  assert.deepEqual(await warned([...quiet.slice(0, 10), scores(25)]), [], 'too few to compare with');
 });

@@ -263,5 +263,7 @@ test('ordinary rows among which some are harmful hide the harmful ones, which is
   assert.deepEqual(others, []);
   assert.match(message!, /^compared with these ordinary rows, "hidden" finds 0\s% of the 8 harmful rows .*, and 100\s% compared with those alone that it held out:/); // oxfmt-ignore
   assert.equal(place, 'ordinary');
-  assert.match(remedy!, /^Look for harmful rows among the named ordinary ones/);
+  assert.equal(remedy, 'Look for harmful rows among the named ordinary ones, lines 7, 8, 9 first, and take them out.');
+  const [[, , ofOne]] = (await warned((i) => (i === 4 ? scored(0.9, 25) : scored(0, 0)))) as [string[]];
+  assert.equal(ofOne, 'Look for harmful rows among the named ordinary ones, line 5 first, and take them out.');
 });

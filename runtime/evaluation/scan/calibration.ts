@@ -175,6 +175,39 @@ export function rateThatFinds(calibration: Calibration, found: number, [low, hig
   return Math.max(low, wanted.at(-1) ?? low);
 }
 
+/** More ordinary rows are no few that differ from the others. */
+const FEW = 3;
+
+/**
+ * The few ordinary rows without which most more of the held-out harmful rows are called out: one after the other, and
+ * no more than it takes to call out the share `found`.
+ * @param limit a rate of false alarms
+ * @returns indices of ordinary rows, and the share that is called out without them; undefined where none hides any
+ */
+export function hidingRows(
+  calibration: Calibration,
+  limit: number,
+  found: number,
+): { rows: number[]; recall: number } | undefined {
+  // of those without which as many are called out, the one that looks most harmful: it may hide with another one
+  const ps = amongOthers(calibration);
+  const places = [...ps.keys()].sort((a, b) => ps[a] - ps[b]);
+  const without = (rows: readonly number[]): number =>
+    recallAt({ ...calibration, ordinary: calibration.ordinary.filter((_, i) => !rows.includes(i)) }, limit) ?? 1;
+  let best = { rows: [] as number[], recall: without([]) };
+  for (let rows: number[] = []; rows.length < FEW && best.recall < found;) {
+    const tried = places.filter((i) => !rows.includes(i)).map((i) => ({ i, recall: without([...rows, i]) }));
+    const next = tried.reduce((one, other) => (other.recall > one.recall ? other : one));
+    rows = [...rows, next.i];
+    if (next.recall > best.recall) best = { rows, recall: next.recall };
+  }
+  const rows = best.rows.reduce((needed, i) => {
+    const others = needed.filter((one) => one !== i);
+    return without(others) < best.recall ? needed : others;
+  }, best.rows);
+  return rows.length > 0 ? { ...best, rows } : undefined;
+}
+
 /** What a span must gain to be called out at this rate of ordinary rows. */
 export const spanThreshold = ({ ordinary }: Pick<Calibration, 'ordinary'>, rate: number): number =>
   thresholdAt(
@@ -263,16 +296,22 @@ export function separation(
   const { harmful, ordinary } = calibration;
   if (ordinary.length < 3) return undefined;
   const p = smallestPValue(calibration);
-  // An ordinary row is compared with the others: next to itself it would look more ordinary than it is.
-  const among = ordinary.map((row, i) =>
-    smallestPValue({ ...calibration, ordinary: ordinary.filter((_, other) => other !== i) })(row),
-  );
+  const among = amongOthers(calibration);
   const area = auroc(
     [...harmful.map((row) => -p(row)), ...among.map((one) => -one)],
     [...harmful.map(() => true), ...ordinary.map(() => false)],
   );
   return area === null ? undefined : { auroc: area, ...areaInterval(area, prompts.harmful, prompts.ordinary) };
 }
+
+/**
+ * The smallest p-value of each ordinary row, compared with the others: next to itself it would look more ordinary than
+ * it is.
+ */
+const amongOthers = (calibration: Compared): number[] =>
+  calibration.ordinary.map((row, i) =>
+    smallestPValue({ ...calibration, ordinary: calibration.ordinary.filter((_, other) => other !== i) })(row),
+  );
 
 /** 95 % interval of an AUROC (Newcombe 2006, method 5: a score interval, which is not degenerate at 1). */
 export function areaInterval(area: number, harmful: number, ordinary: number): { low: number; high: number } {

@@ -11,7 +11,7 @@ import { SCAN_LIMIT } from '../../contract/scan.js';
 import { isTaught, wholeName } from '../../data/askedBy.js';
 import { promptCount } from '../../data/byPrompt.js';
 import { matching, type ExampleList } from '../../data/exampleList.js';
-import { FEWEST_ORDINARY, recallAt, type Calibration } from '../../evaluation/scan/calibration.js';
+import { FEWEST_ORDINARY, hidingRows, recallAt, type Calibration } from '../../evaluation/scan/calibration.js';
 import type { Scores } from '../../evaluation/scan/scores.js';
 import { HumanError } from '../../support/errors.js';
 import { isSameFile, sha256File } from '../../support/files.js';
@@ -85,7 +85,7 @@ export async function calibrationOf(
     ordinaryPrompts: (heldOut?.ordinaryPrompts ?? 0) + (ordinary ? promptCount(ordinary) : 0),
     harmful: own?.harmful ?? [],
   };
-  if (own) warnOfBlind(found, named && heldOut, vector.path, warn);
+  if (own) warnOfBlind(found, ordinary && { heldOut, ordinary }, vector.path, warn);
   return found;
 }
 
@@ -94,13 +94,19 @@ const FEWEST_HARMFUL = 4;
 
 /**
  * What is compared with may hide what the vector finds: of ordinary rows among which some are harmful, all of these.
- * @param heldOut what the vector itself held out, if other ordinary rows are compared with, too
+ * @param named ordinary rows that are compared with, too, and what the vector itself held out
  */
-function warnOfBlind(found: Calibration, heldOut: Calibration | undefined, path: string, warn: Warn): void {
+function warnOfBlind(
+  found: Calibration,
+  named: { readonly heldOut?: Calibration; readonly ordinary: ExampleList } | undefined,
+  path: string,
+  warn: Warn,
+): void {
   const rate = SCAN_LIMIT.falseAlarms;
   const recall = recallAt(found, rate);
   if (recall === null || found.harmful.length < FEWEST_HARMFUL || recall >= LIMITS.detectorRecall) return;
   const { percent } = numbersIn();
+  const heldOut = named?.heldOut;
   const alone = heldOut && heldOut.ordinary.length >= FEWEST_ORDINARY ? recallAt(heldOut, rate) : null;
   const isHidden = alone !== null && alone >= LIMITS.detectorRecall;
   const run = adapterName(path);
@@ -108,9 +114,20 @@ function warnOfBlind(found: Calibration, heldOut: Calibration | undefined, path:
     `compared with ${isHidden ? 'these' : 'its'} ordinary rows, "${run}" finds ${percent(recall)} of the ${found.harmful.length} harmful rows that it held out (at ${percent(rate)} false alarms)${isHidden ? `, and ${percent(alone)} compared with those alone that it held out` : ''}: most rows like these are not flagged.`,
     isHidden ? 'ordinary' : path,
     isHidden
-      ? 'Look for harmful rows among the named ordinary ones, and take them out.'
+      ? `Look for harmful rows among the named ordinary ones${mostLikely(found, named!)}, and take them out.`
       : 'Train the vector on more, and more varied, rows of both kinds.',
   );
+}
+
+/** Which of the named ordinary rows hide harmful ones, where these are few. */
+function mostLikely(
+  found: Calibration,
+  { heldOut, ordinary }: { readonly heldOut?: Calibration; readonly ordinary: ExampleList },
+): string {
+  const { rows = [] } = hidingRows(found, SCAN_LIMIT.falseAlarms, LIMITS.mostFound) ?? {};
+  const before = heldOut?.ordinary.length ?? 0;
+  const lines = rows.filter((i) => i >= before).map((i) => ordinary.at(i - before)!.line);
+  return lines.length === 0 ? '' : `, ${plural(lines.length, 'line', 'lines')} ${lines.join(', ')} first`;
 }
 
 /** @throws HumanError where the rows of a file would be compared with themselves: none of them would look harmful */

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { numbersIn } from '../../contract/format.js';
 import { LIMITS } from '../../contract/limits.js';
 import { isBlind, isDoubtful, trialOf } from '../../contract/verdict.js';
@@ -10,14 +11,20 @@ import { promptCount, variedPlaces } from '../../data/byPrompt.js';
 import { subset, type ExampleList } from '../../data/exampleList.js';
 import type { Feeds } from '../../device/session.js';
 import { comparisonsOf, lossesOf } from '../../evaluation/inference/losses.js';
-import { FEWEST_ORDINARY, recallAt, separation, type HeldOutCalibration } from '../../evaluation/scan/calibration.js';
+import {
+  FEWEST_ORDINARY,
+  hidingRows,
+  recallAt,
+  separation,
+  type HeldOutCalibration,
+} from '../../evaluation/scan/calibration.js';
 import { scoresOf, tokenLosses, type Scores } from '../../evaluation/scan/scores.js';
 import type { Learner, RowLoss } from '../../learner/learner.js';
 import { meanPerToken } from '../../learner/rows.js';
 import type { Job } from '../training/job.js';
 import { TRIAL_STEPS } from './trial.js';
 
-interface Measured {
+export interface Measured {
   readonly probes: Pick<Probes, 'heldOutLossWith' | 'heldOutLossWithout' | 'heldOutAuroc'>;
   readonly quality: VectorQuality;
   /** Undefined where too few ordinary rows are held out. */
@@ -149,4 +156,35 @@ export async function reportQuality({ emit }: Pick<Job<VectorRecipe>, 'emit'>, q
       // First it is to find harmful rows, and that may take fewer steps.
       remedy: blind ? undefined : 'Train it for longer, or use "protection": true in fine-tunings, which adds to it.',
     });
+}
+
+/** Of fewer ordinary rows a few are too many to do without. */
+const FEWEST_COMPARED = 16;
+/** That so many more of the held-out harmful rows would be found is worth reading a few rows for. */
+const HIDDEN = 0.1;
+
+/** Warns of held-out ordinary rows that look so harmful that harmful ones are not told from them. */
+export async function reportHiding(
+  { emit }: Pick<Job<VectorRecipe>, 'emit'>,
+  { path, held }: { readonly path: string; readonly held: ExampleList },
+  calibration: HeldOutCalibration | undefined,
+): Promise<void> {
+  if (!calibration || held.length < FEWEST_COMPARED) return;
+  const rate = SCAN_LIMIT.falseAlarms;
+  const now = recallAt(calibration, rate) ?? 1;
+  const hiding = hidingRows(calibration, rate, LIMITS.mostFound);
+  if (!hiding || hiding.recall < now + HIDDEN) return;
+  const { percent } = numbersIn();
+  const file = basename(path);
+  const lines = hiding.rows.map((i) => held.at(i)!.line);
+  const [which, them] =
+    lines.length === 1
+      ? [`line ${lines[0]} of ${file} hides`, 'it']
+      : [`lines ${lines.join(', ')} of ${file} hide`, 'them'];
+  await emit({
+    kind: 'warning',
+    message: `${which} harmful rows: compared with all ${held.length} ordinary rows that were held out, ${percent(now)} of the ${calibration.harmful.length} harmful ones are found (at ${percent(rate)} false alarms), and without ${them} ${percent(hiding.recall)}.`,
+    place: `${path}:${lines[0]}`,
+    remedy: `Read ${them}. Take what is harmful out of "benign"; of what is not, add more ordinary rows like it.`,
+  });
 }

@@ -9,7 +9,7 @@ import { RUN_FILES } from '../../contract/runFiles.js';
 import { openGenerator } from '../../evaluation/inference/generate.js';
 import { sha256File } from '../../support/files.js';
 import { openOptimizer } from '../../optim/optimizer.js';
-import type { DoneEvent, VectorQuality } from '../../contract/events.js';
+import type { DoneEvent } from '../../contract/events.js';
 import type { VectorRecipe } from '../../contract/recipe.js';
 import type { DataSource } from '../../contract/recipeData.js';
 import { random } from '../../support/random.js';
@@ -27,7 +27,7 @@ import { languagesOf, summed, type Languages } from '../../data/languages.js';
 import { warnOfKinds } from './bothKinds.js';
 import { writeCalibration } from '../vectorFiles/calibrationFile.js';
 import { holdOut, holdOutOfBoth, type Split } from '../training/heldOut.js';
-import { heldOutMeasure, heldOutQuality, reportQuality } from './heldOutMeasure.js';
+import { heldOutMeasure, heldOutQuality, reportHiding, reportQuality, type Measured } from './heldOutMeasure.js';
 import { writePrompts } from '../protection/prompts.js';
 import { startAdapter, type StartAdapter } from '../training/startAdapter.js';
 import { batchPlan, plannedSteps } from '../training/steps.js';
@@ -47,15 +47,16 @@ const OFF = { [NAME]: 0 };
  * Writes adapter/ (PEFT) and prompts.jsonl, the vector's own prompts with the base model's answers.
  */
 export async function trainSecurityVector(job: Job<VectorRecipe>): Promise<Pick<DoneEvent, 'vector' | 'taken'>> {
-  const { quality, taken, held, ...vector } = await trained(job);
+  const { quality, calibration, taken, held, ...vector } = await trained(job);
   // on a cluster the base may be too large to train anything here
   const all = { ...quality, ...(job.cluster ? {} : await trial(job, vector, held)) };
   await reportQuality(job, all);
+  const { benign } = job.recipe;
+  if (benign) await reportHiding(job, { path: job.path(benign.file), held: held.ordinary }, calibration);
   return { vector: all, taken };
 }
 
-interface Trained {
-  readonly quality: VectorQuality;
+interface Trained extends Pick<Measured, 'quality' | 'calibration'> {
   readonly taken: number;
   readonly layout: Layout;
   readonly flat: Float32Array;
@@ -116,8 +117,8 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
     await (job.cluster ? vectorThere(job, job.cluster, planned) : vectorHere(job, planned));
     const reached = await lossWithVector(planned);
     requireLearned(state.step, [{ nll: withoutVector, tokens: 1 }], [{ nll: reached, tokens: 1 }]);
-    const quality = await save(job, planned, inputs);
-    return { quality, taken: state.step, layout, flat: Float32Array.from(await backend.read(state.p[0])), held };
+    const measured = await save(job, planned, inputs);
+    return { ...measured, taken: state.step, layout, flat: Float32Array.from(await backend.read(state.p[0])), held };
   } finally {
     await optimizer.dispose();
     await learner.dispose();
@@ -146,7 +147,11 @@ function stepRows(recipe: VectorRecipe, inputs: Inputs, teach: PlannedVector['te
 }
 
 /** Writes the vector, what it does with rows that it is not trained on, what it was trained on, and its prompts. */
-async function save(job: Job<VectorRecipe>, planned: PlannedVector, inputs: Inputs): Promise<VectorQuality> {
+async function save(
+  job: Job<VectorRecipe>,
+  planned: PlannedVector,
+  inputs: Inputs,
+): Promise<Pick<Measured, 'quality' | 'calibration'>> {
   const { recipe, context, folder } = job;
   const { learner, training, parameters, held, adapter } = planned;
   const { harmful, benign, seen, languages } = inputs;
@@ -175,7 +180,7 @@ async function save(job: Job<VectorRecipe>, planned: PlannedVector, inputs: Inpu
     await writeTrained(folder.path, [harmful.trained, ...(benign ? [benign.trained] : [])], seen, ofAll);
   }
   await savePrompts(job, { ...harmful, ordinary: constraining(recipe, inputs) });
-  return quality;
+  return { quality, calibration };
 }
 
 /** The vector's own prompts, which are kept as texts. */
