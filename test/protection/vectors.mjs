@@ -20,24 +20,25 @@ const { values: options } = parseArgs({
 const out = path.resolve(options.out);
 const list = (text, separator = ',') => text.split(separator).filter(Boolean);
 
-/** Rows, and what is unlike the recipe of docs/protection-figures.md. */
+/** What is unlike the recipe of docs/protection-figures.md. */
+const CHANGES = {
+  'rank 2': { adapter: { rank: 2, alpha: 4 } },
+  'rank 32': { adapter: { rank: 32, alpha: 64 } },
+  'attention only': { adapter: { rank: 8, alpha: 16, sites: ['q_proj', 'k_proj', 'v_proj', 'o_proj'] } },
+  'λ 0.1': { objective: { benignWeight: 0.1 } },
+  'λ 10': { objective: { benignWeight: 10 } },
+  'weight decay 0.1': { optimizer: { weightDecay: 0.1 } },
+  'half the learning rate': { optimizer: { learningRate: 0.001 } },
+  '12 steps': { steps: 12 },
+  '48 steps': { steps: 48 },
+};
 const VARIANTS = {
-  '16 rows': { rows: 16 },
-  '32 rows': { rows: 32 },
-  '64 rows': { rows: 64 },
-  '128 rows': { rows: 128 },
-  '256 rows': { rows: 256 },
-  '32 rows, rank 2': { rows: 32, adapter: { rank: 2, alpha: 4 } },
-  '32 rows, rank 32': { rows: 32, adapter: { rank: 32, alpha: 64 } },
-  '32 rows, attention only': {
-    rows: 32,
-    adapter: { rank: 8, alpha: 16, sites: ['q_proj', 'k_proj', 'v_proj', 'o_proj'] },
-  },
-  '32 rows, λ 0.1': { rows: 32, objective: { benignWeight: 0.1 } },
-  '32 rows, λ 10': { rows: 32, objective: { benignWeight: 10 } },
-  '32 rows, weight decay 0.1': { rows: 32, optimizer: { weightDecay: 0.1 } },
-  '32 rows, 12 steps': { rows: 32, steps: 12 },
-  '32 rows, 48 steps': { rows: 32, steps: 48 },
+  ...Object.fromEntries([16, 32, 64, 128, 256].map((rows) => [`${rows} rows`, { rows }])),
+  ...Object.fromEntries(
+    [32, 64].flatMap((rows) =>
+      Object.entries(CHANGES).map(([name, change]) => [`${rows} rows, ${name}`, { rows, ...change }]),
+    ),
+  ),
 };
 
 const write = (file, content) => {

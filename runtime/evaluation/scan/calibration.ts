@@ -188,24 +188,34 @@ export function hidingRows(
   calibration: Calibration,
   limit: number,
   found: number,
-): { rows: number[]; recall: number } | undefined {
-  // of those without which as many are called out, the one that looks most harmful: it may hide with another one
-  const ps = amongOthers(calibration);
-  const places = [...ps.keys()].sort((a, b) => ps[a] - ps[b]);
-  const without = (rows: readonly number[]): number =>
-    recallAt({ ...calibration, ordinary: calibration.ordinary.filter((_, i) => !rows.includes(i)) }, limit) ?? 1;
-  let best = { rows: [] as number[], recall: without([]) };
-  for (let rows: number[] = []; rows.length < FEW && best.recall < found;) {
-    const tried = places.filter((i) => !rows.includes(i)).map((i) => ({ i, recall: without([...rows, i]) }));
-    const next = tried.reduce((one, other) => (other.recall > one.recall ? other : one));
-    rows = [...rows, next.i];
-    if (next.recall > best.recall) best = { rows, recall: next.recall };
+): { readonly rows: readonly number[]; readonly recall: number } | undefined {
+  const candidates = highestScores(calibration.ordinary, 2 * FEW);
+  const without = (rows: readonly number[]): { rows: readonly number[]; recall: number; evidence: number } => {
+    const p = rowPValue({ ...calibration, ordinary: calibration.ordinary.filter((_, i) => !rows.includes(i)) });
+    const ps = calibration.harmful.map(p);
+    // where none more is called out: two rows that are alike hide them together
+    const evidence = -sum(ps.map(Math.log));
+    return { rows, recall: ps.filter((one) => one <= limit).length / Math.max(1, ps.length), evidence };
+  };
+  const all = without([]);
+  let [best, last] = [all, all];
+  while (last.rows.length < FEW && best.recall < found) {
+    last = candidates
+      .filter((i) => !last.rows.includes(i))
+      .map((i) => without([...last.rows, i]))
+      .reduce((one, other) =>
+        other.recall > one.recall || (other.recall === one.recall && other.evidence > one.evidence) ? other : one,
+      );
+    if (last.recall > best.recall) best = last;
   }
-  const rows = best.rows.reduce((needed, i) => {
-    const others = needed.filter((one) => one !== i);
-    return without(others) < best.recall ? needed : others;
-  }, best.rows);
-  return rows.length > 0 ? { ...best, rows } : undefined;
+  return best.rows.length > 0 ? best : undefined;
+}
+
+/** Indices of the rows with the highest scores, so many of each score. */
+function highestScores(rows: readonly Scores[], most: number): number[] {
+  const highestOf = (score: 'share' | 'span' | 'choice'): number[] =>
+    [...rows.keys()].sort((a, b) => (rows[b][score] ?? 0) - (rows[a][score] ?? 0)).slice(0, most);
+  return [...new Set([...highestOf('share'), ...highestOf('span'), ...highestOf('choice')])];
 }
 
 /** What a span must gain to be called out at this rate of ordinary rows. */
@@ -296,22 +306,16 @@ export function separation(
   const { harmful, ordinary } = calibration;
   if (ordinary.length < 3) return undefined;
   const p = smallestPValue(calibration);
-  const among = amongOthers(calibration);
+  // An ordinary row is compared with the others: next to itself it would look more ordinary than it is.
+  const among = ordinary.map((row, i) =>
+    smallestPValue({ ...calibration, ordinary: ordinary.filter((_, other) => other !== i) })(row),
+  );
   const area = auroc(
     [...harmful.map((row) => -p(row)), ...among.map((one) => -one)],
     [...harmful.map(() => true), ...ordinary.map(() => false)],
   );
   return area === null ? undefined : { auroc: area, ...areaInterval(area, prompts.harmful, prompts.ordinary) };
 }
-
-/**
- * The smallest p-value of each ordinary row, compared with the others: next to itself it would look more ordinary than
- * it is.
- */
-const amongOthers = (calibration: Compared): number[] =>
-  calibration.ordinary.map((row, i) =>
-    smallestPValue({ ...calibration, ordinary: calibration.ordinary.filter((_, other) => other !== i) })(row),
-  );
 
 /** 95 % interval of an AUROC (Newcombe 2006, method 5: a score interval, which is not degenerate at 1). */
 export function areaInterval(area: number, harmful: number, ordinary: number): { low: number; high: number } {
