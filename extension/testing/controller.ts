@@ -25,7 +25,9 @@ import {
   failureText,
   linesOf,
   readingOfSet,
+  says,
   shortened,
+  terminalText,
   testRows,
   testSets,
   type TestRow,
@@ -119,13 +121,14 @@ export class SafetyTests implements Disposable {
     item.children.replace(rows.map(({ line, prompt }) => this.rowItem(item, line, prompt)));
   }
 
-  private rowItem(item: vscode.TestItem, line: number, prompt: string): vscode.TestItem {
-    const id = `${item.id}\n${line}`;
+  /** @param nth of the rows of a table or list, as several may stand in one line */
+  private rowItem(item: vscode.TestItem, line: number, prompt: string, nth?: number): vscode.TestItem {
+    const id = `${item.id}\n${nth === undefined ? line : `row ${nth}`}`;
     const known = item.children.get(id);
     const row =
       known?.label === prompt ? known : this.controller.createTestItem(id, prompt || t('line {0}', line), item.uri);
     row.range = new vscode.Range(line - 1, 0, line - 1, 0);
-    row.sortText = String(line).padStart(8, '0');
+    row.sortText = String(nth ?? line).padStart(8, '0');
     return row;
   }
 
@@ -203,7 +206,9 @@ export class SafetyTests implements Disposable {
   ): Promise<void> {
     const { services } = this;
     const set = this.sets.get(item)!;
-    const reported = new Map<vscode.TestItem, TestOutcome>();
+    /** By the row, which may have been made anew. */
+    const reported = new Map<string, TestOutcome>();
+    let isWhole = false;
     const listed = [...item.children].map(([, row]) => row);
     const chosen = new Set(lines);
     const expected = lines ? listed.filter((row) => chosen.has(lineOf(row)!)) : listed;
@@ -234,8 +239,8 @@ export class SafetyTests implements Disposable {
           // Chosen rows are lines of a file of their own, in their order.
           const line = lines ? lines[answer.line - 1] : answer.line;
           if (line === undefined) continue;
-          const row = asked.get(line) ?? this.rowOf(item, line, answer.prompt);
-          if (says(row, answer.prompt)) reported.set(row, this.report(run, row, set, answer));
+          const row = asked.get(line) ?? this.rowOf(item, { ...answer, line });
+          if (says(row, answer.prompt)) reported.set(row.id, this.report(run, row, set, answer));
           else run.appendOutput(terminalText(t('This row has changed: refresh the tests.')), undefined, row);
         }
         seen = Math.max(seen, answers.length);
@@ -249,15 +254,18 @@ export class SafetyTests implements Disposable {
       // What stands there is the result of another.
       if (ended.refused) return this.fail(run, item, errorText(ended.refused));
       reportNew(await services.store.answersOf(ended.folder));
+      isWhole = ended.progress.state === 'finished';
       if (ended.error) this.fail(run, item, errorText(ended.error));
-      else if (waiting[0] === item)
-        this.conclude(run, item, [...reported.values()], ended.progress.state === 'finished');
+      else if (waiting[0] === item) this.conclude(run, item, [...reported.values()], isWhole);
     } catch (error) {
       this.fail(run, item, errorText(errorData(error)));
     } finally {
       if (place) this.taken.delete(place.output);
       cancelled.dispose();
-      for (const row of waiting) if (row !== item && !reported.has(row)) run.skipped(row);
+      for (const row of waiting) if (row !== item && !reported.has(row.id)) run.skipped(row);
+      // Of a table or list only the run knows which rows it no longer has.
+      if (isWhole && !isLines(set.set.file))
+        item.children.forEach(({ id }) => !reported.has(id) && item.children.delete(id));
     }
   }
 
@@ -265,12 +273,12 @@ export class SafetyTests implements Disposable {
     run.errored(item, new vscode.TestMessage(visibleText(text)));
   }
 
-  private rowOf(item: vscode.TestItem, line: number, prompt: string): vscode.TestItem {
-    const known = item.children.get(`${item.id}\n${line}`);
-    if (known && isLines(this.sets.get(item)!.set.file)) return known;
+  private rowOf(item: vscode.TestItem, { line, row: nth, prompt }: SampleEvent): vscode.TestItem {
+    const ofLines = isLines(this.sets.get(item)!.set.file);
+    const known = ofLines && item.children.get(`${item.id}\n${line}`);
     // Rows of tables, whose lines only the engine knows.
-    const row = this.rowItem(item, line, shortened(prompt));
-    if (row !== known) item.children.add(row);
+    const row = known || this.rowItem(item, line, shortened(prompt), ofLines ? undefined : nth);
+    if (row !== item.children.get(row.id)) item.children.add(row);
     return row;
   }
 
@@ -389,10 +397,3 @@ const stateOf = (model: Model): string =>
 const stateText = (model: Model): string => stateName(stateOf(model), translated(TABLE_STRINGS));
 
 const lineOf = (row: vscode.TestItem | undefined): number | undefined => row?.range && row.range.start.line + 1;
-
-/** Whether the row is the one that was asked; one whose prompt is not known is by its line. */
-const says = ({ label, range }: vscode.TestItem, prompt: string): boolean =>
-  [shortened(prompt), '', range && t('line {0}', range.start.line + 1)].includes(label) || prompt === '';
-
-/** Output of a test goes to a terminal, which wants its lines to end so, and nothing else that moves its cursor. */
-const terminalText = (text: string): string => `${visibleText(text).replaceAll('\n', '\r\n')}\r\n`;

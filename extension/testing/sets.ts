@@ -71,6 +71,15 @@ export const shortened = (prompt: string): string => {
   return line.length > 120 ? `${line.slice(0, 119)}…` : line;
 };
 
+/** Whether an item is of the row that was asked; one whose prompt is not known is by its line. */
+export const says = (
+  { label, range }: { label: string; range?: { start: { line: number } } },
+  prompt: string,
+): boolean => [shortened(prompt), '', range && t('line {0}', range.start.line + 1)].includes(label) || prompt === '';
+
+/** Output of a test goes to a terminal, which wants its lines to end so, and nothing else that moves its cursor. */
+export const terminalText = (text: string): string => `${visibleText(text).replaceAll('\n', '\r\n')}\r\n`;
+
 /** What a failed row says: what the model did, and its answer. */
 export const failureText = (measure: MeasureKind, state: string, answer: string): string =>
   visibleText(

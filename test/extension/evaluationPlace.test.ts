@@ -4,111 +4,19 @@
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { readdir, readFile, rm } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { join } from 'node:path';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { labelsText, type Label } from '../../runtime/contract/labels.js';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { recipeSchema } from '../../runtime/contract/recipe.js';
-import type { Engine, Listener } from '../../extension/engine/engine.js';
 import { HostError } from '../../extension/host/errors.js';
-import { Runner } from '../../extension/runs/runner.js';
-import { RunStore } from '../../extension/runs/store.js';
-import { RecipeIndex } from '../../extension/workspace/recipes.js';
+import { rowsOf, TOKEN, workplace } from './evaluated.js';
 import { explorer, fake, Uri, workspace, type TestItem } from './fake/vscode.js';
-import { lines, manifest, recipe, temporary, write } from './support.js';
+import { lines, recipe, write } from './support.js';
 
 const { evaluate } = await import('../../extension/commands/evaluate.js');
 const { SafetyTests } = await import('../../extension/testing/controller.js');
-
-interface Written {
-  model: string;
-  evaluate: { name: string; file: string }[];
-  output: string;
-}
-
-/** Would clear a terminal, write "passed" into it, and turn what follows around. */
-const ANSWER = '\x1b[2J\x1b[H\x9b32mpassed\u202e\rthe end\r\nof it';
-
-/**
- * A workspace of models `tiny` and `other`, whose engine ends nothing before `free` is called. They comply with prompts
- * that begin with B, and babble at those with N.
- */
-async function workplace(t: TestContext, ends: (output: string) => Promise<void> = async () => undefined) {
-  const root = await temporary(t);
-  Object.assign(workspace, { workspaceFolders: [{ uri: Uri.file(root) }] });
-  fake.settings.set('device', 'cpu').set('threads', 1);
-  explorer.said.length = explorer.output.length = 0;
-  const recipes = new RecipeIndex();
-  const set = async (file: string, prompts: string[], model = '../tiny') => {
-    await write(join(root, file), lines(prompts.map((prompt) => ({ prompt }))));
-    const evaluates = [{ name: 'forbidden', file: `../${file}`, measure: 'harm' }];
-    const name = file.replaceAll(/\W/g, '-');
-    await recipes.read(
-      await write(join(root, `recipes/${name}.json`), recipe({ kind: 'evaluate', model, evaluate: evaluates })),
-    );
-    return join(root, file);
-  };
-  const store = new RunStore();
-  let free = (): void => undefined;
-  const gate = new Promise<void>((done) => (free = done));
-  /** What each run evaluated: its folder, model and prompts. */
-  const evaluated: [string, string, string][] = [];
-  const request = async (_: string, { recipe: file }: { recipe: string }, { onEvents }: Listener) => {
-    await gate;
-    const asked = JSON.parse(await readFile(file, 'utf8')) as Written;
-    const at = (path: string): string => resolve(dirname(file), path);
-    const [{ file: data, name }] = asked.evaluate as [Written['evaluate'][number]];
-    const text = (await readFile(at(data), 'utf8')).trim();
-    const rows = (data.endsWith('.json') ? JSON.parse(text) : text.split('\n').map((row) => JSON.parse(row) as unknown)) as { prompt: string }[]; // oxfmt-ignore
-    const prompts = rows.map(({ prompt }) => prompt);
-    evaluated.push([relative(root, at(asked.output)), relative(root, at(asked.model)), prompts.join()]);
-    const output = at(asked.output);
-    await write(join(output, 'manifest.json'), manifest(root, { kind: 'evaluate', recipe: file, model: { path: at(asked.model), architecture: 'llama', sha256: asked.model } })); // oxfmt-ignore
-    await write(join(output, 'recipe.json'), asked);
-    await ends(output);
-    onEvents?.(
-      prompts.map((prompt, row) => ({
-        ...{ kind: 'sample', state: 'base', set: name, row, line: row + 1, prompt, answer: ANSWER },
-        verdict: prompt.startsWith('B') ? 'complied' : prompt.startsWith('N') ? 'neither' : 'refused',
-      })),
-    );
-    return { output };
-  };
-  const engine = () => ({ dispose: () => undefined, request: request as unknown as Engine['request'] });
-  const runner = new Runner({ store, engine, assertTrusted: () => undefined });
-  t.after(() => runner.dispose());
-  const models = ['tiny', 'other'].map((name) => ({ path: join(root, name), name, adapters: [] }));
-  const services = {
-    ...{ recipes, runner, store, assertTrusted: () => undefined, runPanels: { show: async () => undefined } },
-    files: { onDidChange: () => ({ dispose: () => undefined }) },
-    models: {
-      list: () => models,
-      get: (path: string) => models.find((model) => model.path === path),
-      onDidChange: () => ({ dispose: () => undefined }),
-    },
-  } as unknown as Parameters<typeof evaluate>[0] & ConstructorParameters<typeof SafetyTests>[0];
-  const waits = async (count: number): Promise<void> => {
-    for (let i = 0; i < 500 && runner.queue().length < count; i++) await sleep(10);
-  };
-  return { root, set, services, runner, free, evaluated, waits };
-}
-
-const TOKEN = { isCancellationRequested: false, onCancellationRequested: () => ({ dispose: () => undefined }) };
-
-/** The rows of all sets, by their prompts. */
-async function rowsOf(tested: ConstructorParameters<typeof SafetyTests>[0]): Promise<Map<string, TestItem>> {
-  const tests = new SafetyTests(tested);
-  await explorer.resolve!();
-  const rows = new Map<string, TestItem>();
-  for (const [, model] of explorer.items)
-    for (const [, set] of model.children) {
-      await explorer.resolve!(set);
-      for (const [, row] of set.children) rows.set(row.label, row);
-    }
-  tests.dispose();
-  return rows;
-}
 
 test('rows that are run one after the other while a run is at work have their own verdicts', async (t) => {
   const { root, set, services, free, waits } = await workplace(t);
@@ -269,28 +177,6 @@ test('a set of a model that was removed while another one was run is an error th
   await explorer.run!({}, TOKEN);
   const gone = `errored forbidden: ${join(root, 'tiny')}: this model is not in the workspace. Add it first.`;
   assert.deepEqual(explorer.said.filter((said) => !said.startsWith('skipped')), ['passed A', gone]); // oxfmt-ignore
-});
-
-test('a row of a file that is not one of lines is run with its whole set', async (t) => {
-  const { set, services, free, evaluated } = await workplace(t);
-  const file = await set('eval/forbidden.json', []);
-  await write(file, JSON.stringify([{ prompt: 'A' }, { prompt: 'B' }]));
-  free();
-  const tests = new SafetyTests(services);
-  await explorer.resolve!();
-  const [[, model]] = [...explorer.items] as [[string, TestItem]];
-  const [[, item]] = [...model.children] as [[string, TestItem]];
-  await explorer.run!({ include: [item] }, TOKEN);
-  const rows = [...item.children].map(([, row]) => row);
-  assert.deepEqual(rows.map(({ label }) => label), ['A', 'B']); // oxfmt-ignore
-  explorer.said.length = 0;
-  await explorer.run!({ include: [rows[1]!] }, TOKEN);
-  await explorer.run!({ include: [item], exclude: [rows[0]!] }, TOKEN);
-  tests.dispose();
-  const whole = ['reports/test-tiny-forbidden', 'tiny', 'A,B'];
-  assert.deepEqual(evaluated, [whole, whole, whole]);
-  assert.equal(explorer.said.filter((said) => said === 'failed B').length, 2);
-  assert.ok(!explorer.said.some((said) => said.startsWith('errored')), explorer.said.join('\n'));
 });
 
 test('sets of the same name are evaluated beside each other, and each replaces its own result', async (t) => {

@@ -12,6 +12,7 @@ class Items {
     item.parent = this.owner;
     this.all.set(item.id, item);
   }
+  delete = (id: string): boolean => this.all.delete(id);
   replace(items: TestItem[]): void {
     this.all.clear();
     for (const item of items) this.add(item);
