@@ -16,18 +16,23 @@ import type { RecipeFacts } from '../runs/recipe.js';
 
 /**
  * "▷ Evaluate harmfulness on tiny-assistant + colours  |  base 0 % · plain 100 % · protected 0 %".
- * @param edited rows that were measured and are other ones now
+ * @param edited rows that were measured and are other ones now; null: nobody knows
  */
 export function evaluationTitle(
   measure: string | undefined,
   model: string | undefined,
   results: readonly Measurement[],
-  edited = 0,
+  edited: number | null = 0,
 ): string {
   const what = measure === undefined || measure === 'harm' ? t('Evaluate harmfulness') : t('Evaluate: {0}', measure);
   const on = model ? ` ${t('on {0}', model)}` : '';
-  const since = edited === 1 ? t('1 row edited since') : t('{0} rows edited since', numbers().count(edited));
-  const found = results.length ? `  |  ${resultsText(results, viewWording())}${edited > 0 ? `, ${since}` : ''}` : '';
+  const since =
+    edited === null
+      ? t('perhaps edited since')
+      : edited === 1
+        ? t('1 row edited since')
+        : t('{0} rows edited since', numbers().count(edited));
+  const found = results.length ? `  |  ${resultsText(results, viewWording())}${edited === 0 ? '' : `, ${since}`}` : '';
   return `$(play) ${what}${on}${found}`;
 }
 

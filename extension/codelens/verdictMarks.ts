@@ -46,7 +46,7 @@ export class VerdictMarks implements vscode.HoverProvider, Disposable {
     vscode.TextDocument,
     { version: number; of: Verdicts; placed: Promise<Placed | undefined> }
   >();
-  private readonly editedRows = new Map<string, number>();
+  private readonly editedRows = new Map<string, number | null>();
   private readonly edits = new Emitter<void>();
   /** Fires when `edited` of a file has changed. */
   readonly onDidChangeEdited = this.edits.event;
@@ -107,9 +107,13 @@ export class VerdictMarks implements vscode.HoverProvider, Disposable {
     return new vscode.Hover([text, more]);
   }
 
-  /** Rows of an open file that say something else than when the newest run asked them, or are gone. */
-  edited(file: string): number {
-    return this.editedRows.get(file) ?? 0;
+  /**
+   * Rows of an open file that say something else than when the newest run asked them, or are gone; null where the file
+   * may have changed and nobody knows how many did.
+   */
+  edited(file: string): number | null {
+    const known = this.editedRows.get(file);
+    return known === undefined ? 0 : known;
   }
 
   dispose(): void {
@@ -165,7 +169,7 @@ export class VerdictMarks implements vscode.HoverProvider, Disposable {
 
   /** Undefined: the text has changed meanwhile, and is looked at anew. */
   private async place({ rows, since }: Verdicts, document: vscode.TextDocument): Promise<Placed | undefined> {
-    if (rows.length === 0) return { rows, edited: 0 };
+    if (rows.length === 0 && since === Infinity) return { rows, edited: 0 };
     const file = document.uri.fsPath;
     const { version } = document;
     if (!document.isDirty) {

@@ -19,7 +19,8 @@ export function unmoved(rows: readonly RowVerdict[]): RowVerdict[] {
 /** Rows with the lines where they are now, in their order, and how many of the newest run are edited or gone. */
 export interface Placed {
   rows: RowVerdict[];
-  edited: number;
+  /** Null: nobody knows, as the file may be another one. */
+  edited: number | null;
 }
 
 /**
@@ -35,7 +36,7 @@ export async function moved(
   set: (ReadAs & Partial<Pick<EvaluationFacts, 'measure' | 'raw'>>) | undefined,
   turn: () => Promise<boolean>,
 ): Promise<Placed | undefined> {
-  if (!isLines(file)) return { rows: [], edited: 0 };
+  if (!isLines(file) || rows.length === 0) return { rows: [], edited: null };
   /** Null: of several. */
   const asked = new Map<string, RowVerdict | null>();
   for (const row of rows) {

@@ -69,8 +69,8 @@ export interface Verdicts {
   /** Folder of the newest run whose answers are among them. */
   run?: string;
   /**
-   * When the oldest run began whose answers are among them, in milliseconds: a file that is older is as it was for all
-   * of them.
+   * When the oldest run began whose answers are among them, or the newest if there are numbers alone, in milliseconds:
+   * a file that is older is as it was for all of them. Infinity where nothing was measured.
    */
   since: number;
 }
@@ -87,9 +87,10 @@ export async function verdictsFor(
 ): Promise<Verdicts> {
   const rows = new Map<string, RowVerdict>();
   const done = new Set<string>();
+  const measured = measuring(file, runs, asked);
   let since = Infinity;
   let newest: string | undefined;
-  for (const { run, names } of measuring(file, runs, asked)) {
+  for (const { run, names } of measured) {
     const answers = (await answersOf(run.folder)).filter(({ set, state }) => names.includes(set) && !done.has(state));
     if (answers.length === 0) continue;
     newest ??= run.folder;
@@ -107,6 +108,8 @@ export async function verdictsFor(
     for (const { state } of answers) done.add(state);
   }
   for (const row of rows.values()) row.answers = sortStates(row.answers);
+  const counted = measured.find(({ run, names }) => run.measurements.some(({ name }) => names.includes(name)));
+  if (rows.size === 0) since = Date.parse(counted?.run.manifest?.started ?? '') || Infinity;
   return { rows: [...rows.values()].sort((a, b) => a.line - b.line), run: newest, since };
 }
 

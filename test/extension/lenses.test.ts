@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { fake } from './fake/vscode.js';
+import { evaluationTitle } from '../../extension/codelens/titles.js';
 import { recipeFacts } from '../../extension/runs/recipe.js';
 import { RunStore } from '../../extension/runs/store.js';
-import { recipe, runFolder, step, temporary, write } from './support.js';
+import { harm, recipe, runFolder, step, temporary, write } from './support.js';
 
 const { Lenses } = await import('../../extension/codelens/lenses.js');
 
@@ -70,6 +71,13 @@ test('in a folder of evaluations data files alone can be measured, and what a re
   assert.deepEqual([data, at('named.json')].map(placed), [['evaluate'], ['evaluate']]);
   for (const name of ['package.json', 'list.json.labels.json', 'list.json.review.json'])
     assert.deepEqual(placed(at(name)), [], name);
+});
+
+test('results of a file of which nobody knows whether it changed say so, and without results there is nothing to say', () => {
+  const title = (edited: number | null, results = [harm('base', 0)]) => evaluationTitle('harm', 'm', results, edited);
+  assert.match(title(null), /base 0\s%, perhaps edited since$/);
+  assert.match(title(0), /base 0\s%$/);
+  assert.match(title(null, []), /on m$/);
 });
 
 test('the copy of a recipe in a run folder has no lens that runs it, and the recipe itself has', async (t) => {

@@ -126,6 +126,18 @@ test('rows of a set carry the newest answers of each state; what a person says o
   );
 });
 
+test('of a file that has numbers and no answers it is known since when it is to be unchanged', async (t) => {
+  const root = await temporary(t);
+  const folder = await runFolder(root, 'a', { manifest: { started: '2026-02-01T00:00:00Z' } });
+  const run = (await readRun(folder))!;
+  run.measurements = [harm('base', 0)];
+  const file = join(root, 'eval/forbidden.jsonl');
+  const since = async () => (await verdictsFor(file, [run], async () => [])).since;
+  assert.equal(await since(), Date.parse('2026-02-01T00:00:00Z'));
+  run.measurements = [];
+  assert.equal(await since(), Infinity);
+});
+
 test('answers of runs between which rows were added stand at the prompts that they answer', async (t) => {
   const root = await temporary(t);
   const old = [sample('base', 1, 'complied')];

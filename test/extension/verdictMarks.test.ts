@@ -224,13 +224,15 @@ test('rows of other files have signs while the file is as it was, and each a lin
 });
 
 test('signs of a table go when it is edited, and of one that was changed since the run there are none', async (t) => {
-  const { document, shown, file } = await judged(t, 'forbidden.csv');
+  const { document, shown, file, marks } = await judged(t, 'forbidden.csv');
   await until(() => shown().gutter['good']!.length === ROWS);
+  assert.equal(marks.edited(file), 0);
   const changes = [change([0, 0], [0, 0], 'new\n')];
   document.apply(changes);
   document.isDirty = true;
   await fake.documents.fire({ document, contentChanges: changes });
   await until(() => shown().gutter['good']!.length === 0);
+  assert.equal(marks.edited(file), null, 'for the lens: nobody knows how many');
   await write(file, TEXT);
   document.isDirty = false;
   assert.equal(await fake.hovers!.provideHover(document, new Position(0, 3)), undefined);
