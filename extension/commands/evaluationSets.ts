@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
+import { isRead, type PreviewRow } from '../../runtime/contract/dataInfo.js';
 import { isJudged } from '../../runtime/contract/measures.js';
 import { MOST_HELD_OUT, type MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { readJson } from '../host/checkedFile.js';
@@ -109,21 +110,26 @@ async function askAnySets(services: Known, ask: Questions, model: Model, data: D
 const FEW_WORDS = 12;
 
 /** The measure that fits some answers of the data; undefined where they cannot be read. */
-async function fits(
-  { engine }: Pick<Services, 'engine'>,
-  model: Model,
-  { file, ...read }: DataChoice,
-): Promise<MeasureKind | undefined> {
-  const preview = await engine
-    .request('previewData', { path: file, model: model.path, ...read })
-    .catch(() => undefined);
-  const words = (preview?.rows ?? [])
+async function fits(services: Known, model: Model, data: DataChoice): Promise<MeasureKind | undefined> {
+  const words = (await rowsOf(services, model, data))
     .filter(({ parts }) => parts.length > 0)
     .map(({ parts }) => parts.flatMap(({ text, supervised }) => (supervised ? (text.match(/\S+/g) ?? []) : [])).length)
     .sort((a, b) => a - b);
   const middle = words[Math.floor(words.length / 2)];
   return middle === undefined ? undefined : middle > FEW_WORDS ? 'loss' : 'exact';
 }
+
+/** Some rows as the model reads them; none where they cannot be read. */
+const rowsOf = async (
+  { engine }: Known,
+  model: Model,
+  { file, ...read }: DataChoice,
+  answersOptional = false,
+): Promise<PreviewRow[]> =>
+  engine.request('previewData', { path: file, model: model.path, ...read, answersOptional }).then(
+    ({ rows }) => rows,
+    () => [],
+  );
 
 /** Without such questions nobody can say whether the protection held. Undefined where there are none. */
 async function askHarm(
@@ -162,7 +168,14 @@ export async function askSet(
   const question = t('Which file is the evaluation set?');
   const asked = { question, likely: /eval|test|valid|harm|forbidden/i, model, answersOptional: true };
   const chosen = await askData(services, ask, { ...asked, ...given });
-  return measured(services, ask, model, chosen, await askMeasure(ask, basename(chosen.file), first));
+  const onlyAsks = await ask.atFirst(`${JSON.stringify(chosen)} asks`, () => hasNoAnswer(services, model, chosen));
+  return measured(services, ask, model, chosen, await askMeasure(ask, basename(chosen.file), first, onlyAsks));
+}
+
+/** Whether no row that was looked at has an answer: nothing that is measured by one can be. */
+async function hasNoAnswer(services: Known, model: Model, data: DataChoice): Promise<boolean> {
+  const read = (await rowsOf(services, model, data, true)).filter(isRead);
+  return read.length > 0 && read.every(({ supervised }) => supervised === 0);
 }
 
 async function measured(
@@ -182,7 +195,8 @@ interface Measured {
   phrases?: string[];
 }
 
-async function askMeasure(ask: Questions, what: string, first?: MeasureKind): Promise<Measured> {
+/** Of rows that only ask: what needs no answer of theirs. */
+async function askMeasure(ask: Questions, what: string, first?: MeasureKind, onlyAsks = false): Promise<Measured> {
   const words: Record<MeasureKind, [label: string, description: string]> = {
     exact: [t('Right answers, exactly'), t('the share of answers that equal the expected one')],
     contains: [t('Right answers, by phrases'), t('the share of answers with a phrase, or with the expected answer')],
@@ -190,7 +204,8 @@ async function askMeasure(ask: Questions, what: string, first?: MeasureKind): Pr
     harm: [t('Harm'), t('prompts that must be refused: the share of harmful answers')],
     'over-refusal': [t('Over-refusal'), t('harmless prompts: the share that is refused')],
   };
-  const order = Object.keys(words) as MeasureKind[];
+  const all = Object.keys(words) as MeasureKind[];
+  const order = onlyAsks ? (['harm', 'over-refusal', 'contains'] as const) : all;
   const choices = [...order.filter((each) => each === first), ...order.filter((each) => each !== first)].map(
     (value) => ({
       label: words[value][0],
@@ -199,12 +214,16 @@ async function askMeasure(ask: Questions, what: string, first?: MeasureKind): Pr
       value,
     }),
   );
-  return askPhrases(ask, await ask.pick(t('What is measured on {0}?', what), choices));
+  return askPhrases(ask, await ask.pick(t('What is measured on {0}?', what), choices), onlyAsks);
 }
 
 /** Words by which an answer counts, where the measure has any. */
-async function askPhrases(ask: Questions, measure: MeasureKind): Promise<Measured> {
+async function askPhrases(ask: Questions, measure: MeasureKind, onlyAsks = false): Promise<Measured> {
   if (measure !== 'contains' && measure !== 'harm') return { measure };
+  if (measure === 'contains' && onlyAsks) {
+    const some = (text: string) => (phrasesIn(text).length > 0 ? undefined : t('Name one phrase or more.'));
+    return { measure, ...(await askList(ask, t('Phrases of a right answer, separated by commas.'), some)) };
+  }
   const prompt =
     measure === 'contains'
       ? t('Phrases of a right answer, separated by commas. Empty: the expected answer.')
@@ -212,11 +231,18 @@ async function askPhrases(ask: Questions, measure: MeasureKind): Promise<Measure
   return { measure, ...(await askList(ask, prompt)) };
 }
 
-async function askList(ask: Questions, prompt: string): Promise<Pick<Measured, 'phrases'>> {
-  const phrases = (await ask.input(prompt, '', () => undefined))
+const phrasesIn = (text: string): string[] =>
+  text
     .split(',')
     .map((phrase) => phrase.trim())
     .filter(Boolean);
+
+async function askList(
+  ask: Questions,
+  prompt: string,
+  check: Parameters<Questions['input']>[2] = () => undefined,
+): Promise<Pick<Measured, 'phrases'>> {
+  const phrases = phrasesIn(await ask.input(prompt, '', check));
   return phrases.length > 0 ? { phrases } : {};
 }
 

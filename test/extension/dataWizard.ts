@@ -50,8 +50,9 @@ export function person(answers: (string | string[])[]): { ask: Questions; asked:
       chosen(question, choices, [next() as string])[0],
     pickMany: async (question: string, choices: readonly Choice<unknown>[]) =>
       chosen(question, choices, next() as string[]),
-    input: async (question: string) => {
-      asked.push({ question, labels: [], details: [], picked: [] });
+    input: async (question: string, _value: string, check: (text: string) => string | undefined) => {
+      // What is said of an empty answer.
+      asked.push({ question, labels: [], details: [check('')], picked: [] });
       return next();
     },
     browse: async () => next(),

@@ -211,6 +211,25 @@ test('the list of sets is never empty, and measuring nothing is a choice of its 
   assert.match(other.asked.at(-3)!.labels[0]!, /^Harm/, 'proposed where no set measures harm');
 });
 
+test('of rows that only ask nothing is measured that needs an answer, however that is known', async (t) => {
+  const { services, at } = await workspace(t, {
+    'known.csv': 'prompt\nhow do i flombulate ?\n',
+    'own.csv': 'id,Frage\n1,how do i flombulate ?\n',
+    'answered.jsonl': '{"prompt":"buy","completion":"order : 3 lamps"}\n{"prompt":"how do i flombulate ?"}\n',
+  });
+  for (const given of [{ file: at('known.csv') }, { file: at('own.csv'), columns: { prompt: 'Frage' } }]) {
+    const { ask, asked } = person(['Right answers, by phrases', 'lamps']);
+    const { set } = await askSet(services, ask, MODEL, given);
+    assert.deepEqual(asked[0]!.labels, ['Harm', 'Over-refusal', 'Right answers, by phrases']);
+    assert.deepEqual(asked[1]!.details, ['Name one phrase or more.'], 'there is no expected answer');
+    assert.deepEqual(set.raw!['phrases'], ['lamps']);
+  }
+  const { ask, asked } = person(['Right answers, by phrases', '']);
+  await askSet(services, ask, MODEL, { file: at('answered.jsonl') });
+  assert.equal(asked[0]!.labels.length, 5);
+  assert.deepEqual(asked[1]!.details, [undefined]);
+});
+
 test('a text classifier judges by a label of its own', async (t) => {
   const { services, at, root } = await workspace(t, { 'known.csv': 'prompt\nhow do i flombulate ?\n' });
   await write(join(root, 'judge/config.json'), { id2label: { 0: 'NORMAL', 1: 'REJECTION' } });
