@@ -127,7 +127,10 @@ export const editedText = (vector: string): string =>
 
 /** What the Problems panel does not list of a scan, and where it is. */
 export function unlistedText(scan: Scan, unlisted: number, line: number): string {
-  const text = t('{0} more rows, from line {1} on, look harmful and are not listed here.', unlisted, line);
+  const text =
+    unlisted === 1
+      ? t('1 more row, in line {0}, looks harmful and is not listed here.', line)
+      : t('{0} more rows, from line {1} on, look harmful and are not listed here.', numbers().count(unlisted), line);
   return `${text} ${notShown(scan) ?? t('They are coloured in the editor.')}`;
 }
 

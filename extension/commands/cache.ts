@@ -18,11 +18,11 @@ export async function clearCache(
     return 0;
   }
   if (confirmed !== true) {
-    const question = t('Remove {0} converted models, {1}?', entries.length, size(bytes));
-    const detail = t(
-      'They are in {0}. A GGUF file is converted again when it is used again; the file itself stays.',
-      path,
-    );
+    const question =
+      entries.length === 1
+        ? t('Remove 1 converted model, {0}?', size(bytes))
+        : t('Remove {0} converted models, {1}?', entries.length, size(bytes));
+    const detail = t('Folder: {0}. A GGUF file is converted again when it is used again; the file itself stays.', path);
     await confirm(question, detail, t('Clear'));
   }
   const { removed, entries: left } = await engine.request('cache', { clear: true });
@@ -30,7 +30,9 @@ export async function clearCache(
   notices.info(
     left.length === 0
       ? t('{0} are free again.', size(freed))
-      : t('{0} are free again; {1} models are in use and were kept.', size(freed), left.length),
+      : left.length === 1
+        ? t('{0} are free again; 1 model is in use and was kept.', size(freed))
+        : t('{0} are free again; {1} models are in use and were kept.', size(freed), left.length),
   );
   return removed.length;
 }

@@ -79,8 +79,12 @@ async function scanned({ assertTrusted, scans, reviews }: Needs, file: string | 
 }
 
 function askFlagged(count: number): Promise<'leave' | 'keep'> {
+  const question =
+    count === 1
+      ? t('What about the flagged row that is not yet excluded or marked as fine?')
+      : t('What about the {0} flagged rows that are not yet excluded or marked as fine?', numbers().count(count));
   return wizard(t('Save a cleaned copy'), (ask) =>
-    ask.pick(t('What about the {0} flagged rows that are not yet excluded or marked as fine?', count), [
+    ask.pick(question, [
       { label: t('Leave them out'), description: t('or shorten them, as the scan says'), value: 'leave' as const },
       { label: t('Keep them as they are'), value: 'keep' as const },
     ]),
@@ -88,10 +92,13 @@ function askFlagged(count: number): Promise<'leave' | 'keep'> {
 }
 
 function askUnscanned(count: number, isReviewed: boolean): Promise<'leave' | 'keep'> {
-  const question = t(
-    'What about the {0} rows that were not scanned? They are too long, or their answers cannot be separated.',
-    count,
-  );
+  const question =
+    count === 1
+      ? t('What about the row that was not scanned? It is too long, or its answers cannot be separated.')
+      : t(
+          'What about the {0} rows that were not scanned? They are too long, or their answers cannot be separated.',
+          numbers().count(count),
+        );
   return wizard(t('Save a cleaned copy'), (ask) =>
     ask.pick(isReviewed ? `${question} ${t('Decisions of the review come first.')}` : question, [
       { label: t('Leave them out'), description: t('nothing is known about them'), value: 'leave' as const },

@@ -344,8 +344,8 @@ export function scanText({ flagged, rows }: Pick<Scan, 'flagged' | 'rows'>, sinc
       ? t('1 of {0} looks harmful', count(rows))
       : t('{0} of {1} look harmful', count(flagged), count(rows)),
   ];
-  if (since.edited > 0) parts.push(t('{0} edited since the scan', since.edited));
-  if (since.gone > 0) parts.push(t('{0} no longer in the file', since.gone));
+  if (since.edited > 0) parts.push(t('{0} edited since the scan', count(since.edited)));
+  if (since.gone > 0) parts.push(t('{0} no longer in the file', count(since.gone)));
   if (since.changed) parts.push(t('the file has changed since the scan'));
   return parts.join(', ');
 }

@@ -177,7 +177,8 @@ export function dataTooltip(file: string, counted: Counted | undefined, scan: Sc
     if (labels.harmful + labels.benign > 0)
       lines.push(t('labels: {0} harmful, {1} benign', labels.harmful, labels.benign));
     for (const { line, reason } of refused.slice(0, 5)) lines.push(t('line {0}: {1}', line, reason));
-    if (refusedRows > 5) lines.push(t('… and {0} more invalid rows', refusedRows - 5));
+    if (refusedRows === 6) lines.push(t('… and 1 more invalid row'));
+    else if (refusedRows > 5) lines.push(t('… and {0} more invalid rows', numbers().count(refusedRows - 5)));
   } else if (counted && 'problem' in counted) lines.push(counted.problem);
   else if (counted && 'unmapped' in counted) lines.push(counted.unmapped);
   else if (counted && 'failed' in counted) lines.push(counted.failed);

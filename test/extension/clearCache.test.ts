@@ -39,7 +39,7 @@ test('it asks with number and size, and clears on the answer', async () => {
   fake.choose = (buttons) => buttons.find(({ title }) => title === 'Clear');
   assert.equal(await clearCache(given, {}), 1);
   assert.ok(shown.includes('Clear'));
-  assert.deepEqual(told, ['500 MB are free again; 1 models are in use and were kept.']);
+  assert.deepEqual(told, ['500 MB are free again; 1 model is in use and was kept.']);
   assert.deepEqual(asked.at(-1), { clear: true });
 });
 

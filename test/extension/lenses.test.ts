@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { RecipeIndex } from '../../extension/workspace/recipes.js';
 import { fake } from './fake/vscode.js';
-import { evaluationTitle } from '../../extension/codelens/titles.js';
+import { evaluationTitle, unlistedText } from '../../extension/codelens/titles.js';
 import { recipeFacts } from '../../extension/runs/recipe.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { harm, recipe, runFolder, step, temporary, write } from './support.js';
@@ -71,6 +71,12 @@ test('in a folder of evaluations data files alone can be measured, and what a re
   assert.deepEqual([data, at('named.json')].map(placed), [['evaluate'], ['evaluate']]);
   for (const name of ['package.json', 'list.json.labels.json', 'list.json.review.json'])
     assert.deepEqual(placed(at(name)), [], name);
+});
+
+test('one row that the Problems panel does not list is one row', () => {
+  const scan = { size: 1 } as Parameters<typeof unlistedText>[0];
+  assert.match(unlistedText(scan, 1, 7), /^1 more row, in line 7, looks harmful and is not listed here\./);
+  assert.match(unlistedText(scan, 1200, 7), /^1,200 more rows, from line 7 on, look harmful and are not listed here\./);
 });
 
 test('results of a file of which nobody knows whether it changed say so, and without results there is nothing to say', () => {

@@ -86,7 +86,7 @@ test('all suspicious rows of a long file are coloured; the Problems panel has ho
   assert.equal(problems.length, 1000);
   assert.match(
     problems.at(-1)!.message,
-    /^20001 more rows, from line 1142 on, look harmful and are not listed here\. They are/,
+    /^20,001 more rows, from line 1142 on, look harmful and are not listed here\. They are/,
   );
   assert.equal(problems.at(-1)!.range.start.line, 1141);
   assert.ok(labels().length < 200, `${labels().length} labels`);

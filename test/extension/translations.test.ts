@@ -87,6 +87,14 @@ test('in French a part of a whole can be 0 or 1: what is counted stands behind b
   );
 });
 
+test('in French a number that stands alone before what it counts may be 0 or 1: it stands behind', () => {
+  const alone =
+    /^\{0\} (?:flagged|excluded|fine|unsure|invalid|undecided|archived|selected|elapsed|edited since|labelled|no longer)/;
+  const french = Object.entries(read('l10n/bundle.l10n.fr.json')).filter(([english]) => alone.test(english));
+  assert.ok(french.length > 10, `${french.length} counts`);
+  assert.deepEqual(french.filter(([, text]) => !text.endsWith('\u00a0: {0}')), []); // oxfmt-ignore
+});
+
 test('in French no line begins with a sign that a space stands before, or ends with an opening quote', () => {
   const breaks = /[ \u202f][;:?!»]|[\d}] %|«(?!\u00a0)/u;
   const all = Object.values(FILES).flatMap((file) => Object.values(read(file.replace('.json', '.fr.json'))));

@@ -54,7 +54,7 @@ describe('answers side by side', { skip: missing }, () => {
       [said(0, 'refused'), said(1, 'neither'), said(1, null)],
     );
     assert.match((await cell(2, 2).textContent())!, /^plaincompliedlocal-7b: refused/);
-    assert.match(await text(page, '.controls'), /1 answers labelled/);
+    assert.match(await text(page, '.controls'), /labelled answers: 1/);
     await page.page.locator('.controls vscode-checkbox').nth(1).click();
     assert.equal(await page.page.locator('.side-by-side tbody tr').count(), 3, 'only where the judges differ');
     await cell(3, 1).locator('.labels button').first().click();

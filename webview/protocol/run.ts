@@ -187,7 +187,7 @@ export const RUN_STRINGS = {
   ...JUDGE_STRINGS,
   answersDiffer: 'Only where the models differ',
   answersDisputed: 'Only where the judges differ',
-  answersLabelled: '{0} answers labelled',
+  answersLabelled: 'labelled answers: {0}',
   labelAs: 'This answer: {0} ({1})',
   labelNone: 'Remove the label (Delete)',
   labelKeys:

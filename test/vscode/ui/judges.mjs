@@ -108,7 +108,7 @@ export default async function judges({ step, page, workspace, prepared, until, c
     for (let i = 1; i < PROMPTS; i++) await page.keyboard.press('r');
     await run
       .locator('.answers .controls')
-      .filter({ hasText: /\d+ answers labelled/ })
+      .filter({ hasText: /labelled answers: \d+/ })
       .waitFor();
     await until(async () => !/Protection failed/.test(await verdict(run)), 'another verdict', 60_000);
     await shot('93-labelled', ['dark']);
