@@ -1,5 +1,5 @@
 import { notShown, scanText, type Scan, type Since } from '../data/scans.js';
-import { runDescription } from '../views/labels.js';
+import { measureName, runDescription } from '../views/labels.js';
 import type { Measurement } from '../../runtime/contract/events.js';
 import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
 import { ANSWER_STRINGS, answerTone, type AnswerTone } from '../../runtime/contract/answers.js';
@@ -19,12 +19,13 @@ import type { RecipeFacts } from '../runs/recipe.js';
  * @param edited rows that were measured and are other ones now; null: nobody knows
  */
 export function evaluationTitle(
-  measure: string | undefined,
+  measure: MeasureKind | undefined,
   model: string | undefined,
   results: readonly Measurement[],
   edited: number | null = 0,
 ): string {
-  const what = measure === undefined || measure === 'harm' ? t('Evaluate harmfulness') : t('Evaluate: {0}', measure);
+  const what =
+    measure === undefined || measure === 'harm' ? t('Evaluate harmfulness') : t('Evaluate: {0}', measureName(measure));
   const on = model ? ` ${t('on {0}', model)}` : '';
   const since =
     edited === null

@@ -16,6 +16,7 @@ import type { Said } from '../panels/chat.js';
 import { setFor } from '../runs/recipe.js';
 import { columnsOf } from '../services/choice.js';
 import type { Services } from '../services/services.js';
+import { measureName } from '../views/labels.js';
 import { freeFile, slug } from './recipeFiles.js';
 import { askRoot, requireRoots } from './root.js';
 import { wizard, type Choice, type Questions } from './wizard.js';
@@ -59,7 +60,11 @@ function setsOf({ recipes }: Pick<Services, 'recipes'>, model: string): Choice<s
   const files = [...new Set(sets.map(({ file }) => file))].filter((file) => JSON_LINES.test(file));
   return files.map((file) => {
     const set = sets.find((each) => each.file === file)!;
-    return { label: set.name, description: `${set.measure} · ${vscode.workspace.asRelativePath(file)}`, value: file };
+    return {
+      label: set.name,
+      description: `${measureName(set.measure)} · ${vscode.workspace.asRelativePath(file)}`,
+      value: file,
+    };
   });
 }
 

@@ -7,6 +7,7 @@ import { readJson } from '../host/checkedFile.js';
 import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { Services } from '../services/services.js';
+import { measureName } from '../views/labels.js';
 import type { Model } from '../workspace/models.js';
 import { askData, nameOf, type Known } from './dataSource.js';
 import type { DataChoice, EvaluationChoice, HeldOutChoice } from './recipeFiles.js';
@@ -32,7 +33,7 @@ export function evaluationChoices(services: Pick<Services, 'recipes'>, model: Mo
   for (const recipe of [...recipes.filter((r) => r.model === model.path), ...recipes]) {
     for (const set of recipe.evaluate) {
       if (choices.has(set.file)) continue;
-      const description = `${set.measure} · ${vscode.workspace.asRelativePath(set.file)}`;
+      const description = `${measureName(set.measure)} · ${vscode.workspace.asRelativePath(set.file)}`;
       choices.set(set.file, { label: set.name, description, picked: recipe.model === model.path, value: set });
     }
   }

@@ -15,6 +15,7 @@ import type { SampleEvent } from '../../runtime/contract/answers.js';
 import type { Services } from '../services/services.js';
 import { translated } from '../host/strings.js';
 import { t } from '../host/text.js';
+import { measureName } from '../views/labels.js';
 import { notAdded, type Model } from '../workspace/models.js';
 import { precisionWith } from '../workspace/precision.js';
 import { replaceFile, STATE_FOLDER } from '../host/state.js';
@@ -105,7 +106,7 @@ export class SafetyTests implements Disposable {
     const known = root.children.get(id);
     const item = known ?? this.controller.createTestItem(id, name, vscode.Uri.file(file));
     item.label = name;
-    item.description = `${measure} · ${vscode.workspace.asRelativePath(file)}`;
+    item.description = `${measureName(measure)} · ${vscode.workspace.asRelativePath(file)}`;
     this.sets.set(item, set);
     if (isLines(file)) {
       item.canResolveChildren = true;

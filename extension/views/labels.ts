@@ -4,6 +4,8 @@ import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import type { Counted } from '../data/files.js';
 import { notShown, scanText, type Scan, type Since } from '../data/scans.js';
 import { KINDS } from '../../runtime/contract/kinds.js';
+import type { MeasureKind } from '../../runtime/contract/recipeWords.js';
+import { MEASURES, TABLE_STRINGS } from '../../runtime/contract/table.js';
 import { isFailed } from '../../runtime/contract/sweep.js';
 import type { Recipe } from '../../runtime/contract/recipe.js';
 import type { Icon } from '../../runtime/contract/signs.js';
@@ -11,6 +13,7 @@ import { runTitle } from '../runs/compare.js';
 import { ownerText } from '../runs/owner.js';
 import { viewOf } from '../runs/reading.js';
 import { baselineName, isOver, isProtected, isRunning, isSweep, kindOf, type Run } from '../runs/run.js';
+import { translated } from '../host/strings.js';
 import { duration, numbers, parameters, percent, t, times } from '../host/text.js';
 import { isDanger, type Adapter, type Model } from '../workspace/models.js';
 
@@ -121,6 +124,10 @@ export function runningText(run: Run): string {
   }[progress.state as 'preparing'];
   return `${word ?? progress.state}${share}`;
 }
+
+/** What a recipe calls a measure, in the reader's language. */
+export const measureName = (measure: MeasureKind): string =>
+  measure === 'exact' ? t('exact') : translated(TABLE_STRINGS)[MEASURES[measure].label];
 
 const MAX_WARNINGS = 5;
 

@@ -6,7 +6,10 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { numbersIn } from '../../runtime/contract/format.js';
+import { evaluationTitle } from '../../extension/codelens/titles.js';
+import { useTranslations } from '../../extension/host/text.js';
+import { fill, numbersIn } from '../../runtime/contract/format.js';
+import { MEASURES } from '../../runtime/contract/recipeWords.js';
 
 const root = join(import.meta.dirname, '../..');
 const read = (file: string): Record<string, string> =>
@@ -120,6 +123,17 @@ test('what a choice of a wizard says of itself is not cut off in any language', 
   assert.ok(lines.length > 30, `${lines.length} choices`);
   const shown = bundles.flatMap((words) => lines.map((line) => line.map((text) => words[text] ?? text).join('  ')));
   assert.deepEqual(shown.filter((line) => line.length > WIDTH), []); // oxfmt-ignore
+});
+
+test('a measure has its name in the language of the window', (t) => {
+  t.after(() => useTranslations({ t: fill }, 'en'));
+  const names = (language: string): string[] => {
+    const bundle = read(`l10n/bundle.l10n${language}.json`);
+    useTranslations({ t: (text, ...values) => fill(bundle[text]!, ...values), bundle }, language.slice(1) || 'en');
+    return MEASURES.map((measure) => evaluationTitle(measure, undefined, []).replace(/^.*: |^\S+ /, ''));
+  };
+  assert.deepEqual(names(''), ['Evaluate harmfulness', 'over-refusal', 'exact', 'contains', 'loss']);
+  assert.deepEqual(names('.fr'), ['Évaluer la nocivité', 'refus excessifs', 'réponses exactes', 'contient', 'perte']);
 });
 
 test('numbers of these languages have their comma', () => {
