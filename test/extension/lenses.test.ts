@@ -79,7 +79,7 @@ test('one row that the Problems panel does not list is one row', () => {
   assert.match(unlistedText(scan, 1200, 7), /^1,200 more rows, from line 7 on, look harmful and are not listed here\./);
 });
 
-test('results of a file of which nobody knows whether it changed say so, and without results there is nothing to say', () => {
+test('results of a file that may have changed say so, and without results there is nothing to say', () => {
   const title = (edited: number | null, results = [harm('base', 0)]) => evaluationTitle('harm', 'm', results, edited);
   assert.match(title(null), /base 0\s%, perhaps edited since$/);
   assert.match(title(0), /base 0\s%$/);
