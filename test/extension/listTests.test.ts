@@ -1,4 +1,4 @@
-/** Sets that are no JSON lines in the Test Explorer: only a run knows their rows, of which one line may have several. */
+/** Sets that are no JSON lines in the Test Explorer: only a run knows their rows, and a line may have several. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
