@@ -32,7 +32,7 @@ export const protection = z
     falseAlarms: rate
       .optional()
       .describe(
-        'Share of ordinary rows that may be flagged. Default, unless route is a number: 0.01, or as much as finds nine of ten harmful rows that the vector held out, at most 0.05.',
+        'Share of ordinary rows that may be flagged. Default, unless route is a number: 0.01, or as much as finds nine of ten harmful rows that the vector held out, at most 0.2.',
       ),
     falseDiscoveries: rate
       .optional()

@@ -141,16 +141,26 @@ test('"auto" keeps the right half of a row; the vector is first trained on what 
   assert.deepEqual(absorbed(0.76), []);
 });
 
-test('"auto" leaves out what cannot be cut where most can: a vector that is trained on it explains what cut rows teach', () => {
-  const data = [...rows(), made(chat(RIGHT + ADDED), 4)];
+test('"auto" leaves out what cannot be cut where a third can: a vector that is trained on it explains what cut rows teach', () => {
   const found = scan();
+  // beside the rows of the scan: those that are wholly harmful, and half
+  const more = [2, 2, 2, 1];
+  const data = [...rows(), ...more.map((_, i) => made(chat(RIGHT + ADDED), 4 + i))];
   const losses = { without: data[1]!.labels.map(() => 9), with: data[1]!.labels.map(() => 1) };
-  const perRow = [...found.perRow, { ...found.perRow[1]!, row: 4 }].map((row) => ({ ...row, losses }));
-  const scanned = { ...found, rows: 5, perRow, calibration: finding(1) };
-  const { absorbed, counts, harmful, ...planned } = rowPlan(data, scanned, { flagged: 'auto', off: 'none' }, tokenizer);
-  assert.deepEqual([counts, absorbed], [{ flagged: 3, cut: 2, masked: 0, excluded: 1, fine: 0 }, []]);
-  assert.deepEqual([...planned.rows].map(({ row }) => row), [0, 1, 3, 4]); // oxfmt-ignore
-  assert.deepEqual([...harmful].map(({ row }) => row), [1, 4]); // oxfmt-ignore
+  const perRow = [...found.perRow, ...more.map((like, i) => ({ ...found.perRow[like]!, row: 4 + i }))];
+  const planned = (count: number) =>
+    rowPlan(
+      data.slice(0, count),
+      { ...found, perRow: perRow.slice(0, count).map((row) => ({ ...row, losses })), calibration: finding(1) },
+      { flagged: 'auto', off: 'none' },
+      tokenizer,
+    );
+  const { absorbed, counts, harmful, rows: left } = planned(8);
+  assert.deepEqual([counts, absorbed], [{ flagged: 6, cut: 2, masked: 0, excluded: 4, fine: 0 }, []]);
+  assert.deepEqual([...left].map(({ row }) => row), [0, 1, 3, 7]); // oxfmt-ignore
+  assert.deepEqual([...harmful].map(({ row }) => row), [1, 7]); // oxfmt-ignore
+  const { absorbed: whole, counts: fewer } = planned(7);
+  assert.deepEqual([fewer.cut, fewer.excluded, whole.length], [1, 0, 4], 'one of five');
 });
 
 test('"auto" teaches the rest of answers that cannot be cut where others have insertions: what the vector explains stays, and is not learned', () => {

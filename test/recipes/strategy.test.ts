@@ -107,22 +107,22 @@ test('of a file of which nearly all rows look harmful it is said what helps: ord
     });
 });
 
-test('where 1 % of false alarms would miss much of what is harmful, up to 5 % are taken', () => {
+test('where 1 % of false alarms would miss much of what is harmful, up to 20 % are taken', () => {
   // 24 ordinary rows that differ much, as those of a trait of a few words; beyond all of them p-values are extrapolated
   const ordinary = Array.from({ length: 24 }, (_, i) => scored(0, i < 12 ? 0 : i - 11));
   const limit = (spans: readonly number[], of = 1) =>
     limitBy({ ordinary, harmful: spans.map((span) => scored(0, span)) }, of).falseAlarms;
   const p = (span: number): number => rowPValue({ ordinary })(scored(0, span));
-  assert.ok(p(30) < 0.01 && p(20) > 0.01 && p(20) < 0.05 && p(14) > 0.05, [30, 20, 14].map(p).join());
+  assert.ok(p(30) < 0.01 && p(20) > 0.01 && p(20) < 0.1 && p(14) > 0.1 && p(12) > 0.2, [30, 20, 14, 12].map(p).join());
   const [found, seen] = [Array<number>(9).fill(30), Array<number>(9).fill(20)];
   assert.equal(limit([...found, 1]), 0.01, 'nine of ten are found');
   assert.equal(limit([...found.slice(2), 20, 20, 1]), p(20), 'the least with which they are');
-  assert.equal(limit([...seen, 14, 14]), p(20), 'and no more than with which more are');
-  assert.equal(limit([14, 14, 14]), 0.01);
+  assert.equal(limit([...seen, 12, 12]), p(20), 'and no more than with which more are');
+  assert.equal(limit([12, 12, 12]), 0.01);
   assert.equal(limit([]), 0.01);
   assert.equal(limitBy(undefined, 1).falseAlarms, 0.01);
   assert.equal(limit([23, 23], 2), p(23), 'two vectors share it');
-  assert.equal(limit(seen, 2), 0.005, 'and all of these are beyond it');
+  assert.equal(limit([14, 14], 2), 0.005, 'and these are beyond it');
 });
 
 test('of a vector that lets many harmful rows pass it is said that these train as in the paper', () => {
