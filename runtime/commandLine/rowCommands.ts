@@ -83,7 +83,9 @@ export async function score({ values, out, reporter }: Given): Promise<number> {
       ...computing(values),
     },
     reporter,
-  ))
-    out.result(row);
+  )) {
+    out.line(row);
+    out.print(JSON.stringify(row));
+  }
   return EXIT.done;
 }
