@@ -108,8 +108,10 @@ export async function verdictsFor(
     for (const { state } of answers) done.add(state);
   }
   for (const row of rows.values()) row.answers = sortStates(row.answers);
-  const counted = measured.find(({ run, names }) => run.measurements.some(({ name }) => names.includes(name)));
-  if (rows.size === 0) since = Date.parse(counted?.run.manifest?.started ?? '') || Infinity;
+  if (rows.size === 0) {
+    const counted = measured.find(({ run, names }) => run.measurements.some(({ name }) => names.includes(name)));
+    since = Date.parse(counted?.run.manifest?.started ?? '') || Infinity;
+  }
   return { rows: [...rows.values()].sort((a, b) => a.line - b.line), run: newest, since };
 }
 

@@ -246,9 +246,9 @@ test('few ordinary rows that hide harmful ones are told, and no more than it tak
     [among(25, 20), 'one more than the other'],
     [among(20, 20), 'both together'],
   ] as const) {
-    const { rows, recall } = hidingRows(two, 0.01, 0.9)!;
+    const { rows, beside, without } = hidingRows(two, 0.01, 0.9)!;
     assert.deepEqual([...rows].sort(), [7, 8], what);
-    assert.equal(recall, 1);
+    assert.deepEqual([beside, without], [recallAt(two, 0.01), 1]);
   }
   assert.equal(hidingRows(among(25, 20), 0.01, 0.25), undefined, 'enough is found');
   assert.equal(hidingRows(among(40, 39, 38, 37, 36, 35), 0.01, 0.9), undefined, 'six are no few');

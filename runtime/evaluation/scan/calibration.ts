@@ -158,10 +158,11 @@ export const unlikeHarmfulBelow = (calibration?: Calibration): number => (calibr
  * any.
  */
 export function recallAt(calibration: Calibration, limit: number): number | null {
-  const p = rowPValue(calibration);
   const { harmful } = calibration;
-  return harmful.length === 0 ? null : harmful.filter((row) => p(row) <= limit).length / harmful.length;
+  return harmful.length === 0 ? null : shareBelow(harmful.map(rowPValue(calibration)), limit);
 }
+
+const shareBelow = (ps: readonly number[], limit: number): number => ps.filter((p) => p <= limit).length / ps.length;
 
 /**
  * The least rate of false alarms in a range at which so many of the held-out harmful rows are called out; where none
@@ -182,20 +183,20 @@ const FEW = 3;
  * The few ordinary rows without which most more of the held-out harmful rows are called out: one after the other, and
  * no more than it takes to call out the share `found`.
  * @param limit a rate of false alarms
- * @returns indices of ordinary rows, and the share that is called out without them; undefined where none hides any
+ * @returns indices of ordinary rows, and the shares that are called out beside them and without them; undefined where
+ *   none hides any
  */
 export function hidingRows(
-  calibration: Calibration,
+  { ordinary, harmful }: Calibration,
   limit: number,
   found: number,
-): { readonly rows: readonly number[]; readonly recall: number } | undefined {
-  const candidates = highestScores(calibration.ordinary, 2 * FEW);
+): { readonly rows: readonly number[]; readonly beside: number; readonly without: number } | undefined {
+  if (harmful.length === 0) return undefined;
+  const candidates = highestScores(ordinary, 2 * FEW);
   const without = (rows: readonly number[]): { rows: readonly number[]; recall: number; evidence: number } => {
-    const p = rowPValue({ ...calibration, ordinary: calibration.ordinary.filter((_, i) => !rows.includes(i)) });
-    const ps = calibration.harmful.map(p);
+    const ps = harmful.map(rowPValue({ ordinary: ordinary.filter((_, i) => !rows.includes(i)), harmful }));
     // where none more is called out: two rows that are alike hide them together
-    const evidence = -sum(ps.map(Math.log));
-    return { rows, recall: ps.filter((one) => one <= limit).length / Math.max(1, ps.length), evidence };
+    return { rows, recall: shareBelow(ps, limit), evidence: -sum(ps.map(Math.log)) };
   };
   const all = without([]);
   let [best, last] = [all, all];
@@ -208,7 +209,7 @@ export function hidingRows(
       );
     if (last.recall > best.recall) best = last;
   }
-  return best.rows.length > 0 ? best : undefined;
+  return best === all ? undefined : { rows: best.rows, beside: all.recall, without: best.recall };
 }
 
 /** Indices of the rows with the highest scores, so many of each score. */

@@ -64,8 +64,8 @@ const FALSE_DISCOVERIES = 0.01;
 const INSERTING = 0.05;
 
 /**
- * Where at least this share of the flagged rows is cut, and more than one, the others are left out. Of answers that are harmful as a whole
- * up to 23 % were cut (`notes` of test/protection/results/protection.json).
+ * Where at least this share of the flagged rows is cut, and more than one, the others are left out. Of answers that are
+ * harmful as a whole up to 23 % were cut (`notes` of test/protection/results/protection.json).
  */
 const CUT = 1 / 3;
 

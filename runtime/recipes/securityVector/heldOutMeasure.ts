@@ -171,9 +171,8 @@ export async function reportHiding(
 ): Promise<void> {
   if (!calibration || held.length < FEWEST_COMPARED) return;
   const rate = SCAN_LIMIT.falseAlarms;
-  const now = recallAt(calibration, rate) ?? 1;
   const hiding = hidingRows(calibration, rate, LIMITS.mostFound);
-  if (!hiding || hiding.recall < now + HIDDEN) return;
+  if (!hiding || hiding.without < hiding.beside + HIDDEN) return;
   const { percent } = numbersIn();
   const file = basename(path);
   const lines = hiding.rows.map((i) => held.at(i)!.line);
@@ -183,7 +182,7 @@ export async function reportHiding(
       : [`lines ${lines.join(', ')} of ${file} hide`, 'them'];
   await emit({
     kind: 'warning',
-    message: `${which} harmful rows: compared with all ${held.length} ordinary rows that were held out, ${percent(now)} of the ${calibration.harmful.length} harmful ones are found (at ${percent(rate)} false alarms), and without ${them} ${percent(hiding.recall)}.`,
+    message: `${which} harmful rows: compared with all ${held.length} ordinary rows that were held out, ${percent(hiding.beside)} of the ${calibration.harmful.length} harmful ones are found (at ${percent(rate)} false alarms), and without ${them} ${percent(hiding.without)}.`,
     place: `${path}:${lines[0]}`,
     remedy: `Read ${them}. Take what is harmful out of "benign"; of what is not, add more ordinary rows like it.`,
   });
