@@ -58,6 +58,11 @@ export const scanRowSchema = z.object({
   /** Of a flagged row with spans: the p-value of what they leave; 0 where that is too little to be judged. */
   pOutside: number.optional(),
   /**
+   * How often the vector changes as little of a harmful row as of what they leave. Absent where that is too little to be
+   * judged, and where `pUnchanged` is.
+   */
+  pUnchangedOutside: number.optional(),
+  /**
    * The spans, by token, were put into an ordinary answer: the base reads what they leave at least as well without
    * them.
    */

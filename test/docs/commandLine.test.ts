@@ -120,6 +120,7 @@ const scanned = keys<Omit<ScanRow, 'losses' | 'vector' | 'byVector'>>({
     answers: true,
     spans: true,
     pOutside: true,
+    pUnchangedOutside: true,
     inserted: true,
     parts: true,
     turn: true,

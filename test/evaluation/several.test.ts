@@ -95,6 +95,29 @@ test('a row has the spans of all vectors that flag it, and is ordinary outside o
   assert.equal(join([first, partly()], [{ ordinary, harmful: [] }, undefined]).perRow[0]!.pOutside, 0);
 });
 
+test('of what the spans of several vectors leave, as little is changed as the most lenient one says', () => {
+  const harmful = Array.from({ length: 40 }, (_, i) => ({ ...scored(0.93, 14), kl: 8 + 0.1 * (i % 10) }));
+  const found = (kl: number, from: number): ScanResult => {
+    const without = new Array<number>(40).fill(2);
+    const isIn = (i: number): boolean => i >= from && i < from + 10;
+    const losses = {
+      without,
+      with: without.map((loss, i) => (isIn(i) ? 0.1 : loss)),
+      kl: without.map((_, i) => (isIn(i) ? 8 : kl)),
+    };
+    const texts = () => without.map(() => ({ text: ' w.' }));
+    const limit = { falseAlarms: 0.005 };
+    return scanResult([{ row: 0, line: 1, losses, texts }], { calibration: { ordinary, harmful }, limit });
+  };
+  const left = ([row]: readonly ScanRow[]): number | undefined => row!.pUnchangedOutside;
+  const [little, much] = [found(0.1, 0), found(6, 20)];
+  assert.deepEqual([little, much].map(({ perRow }) => perRow[0]!.flagged), [true, true]); // oxfmt-ignore
+  assert.ok(left(little.perRow)! < 0.001 && left(much.perRow)! > 0.01, 'outside of its own span');
+  const told = [{ ordinary, harmful }, { ordinary, harmful }]; // oxfmt-ignore
+  assert.equal(left(join([little, much], told).perRow), left(much.perRow));
+  assert.equal(left(join([little, much], [told[0], { ordinary, harmful: [] }]).perRow), undefined);
+});
+
 test('what was put into an answer is taken out only where every vector that flags the row says that it was put in', () => {
   const inserted = (found: ScanResult): ScanResult => ({
     ...found,

@@ -321,6 +321,24 @@ test('the vector is off for rows of which it changes less than of harmful ones: 
   assert.equal(on({ unjudged: 'short', pUnchanged: 0 }), true);
 });
 
+test('a cut row trains with the vector off where the vector changes little of what is left, as a row of its own would', () => {
+  const off = (
+    more: Partial<ScanRow>,
+    flagged: FlaggedStrategy = 'auto',
+    strategy: 'none' | 'confident' = 'confident',
+  ) => {
+    const found = { ...scan(), perRow: scan().perRow.map((row) => (row.row === 1 ? { ...row, ...more } : row)) };
+    const { vectorOn, looksHarmful } = rowPlan(rows(), found, { flagged, off: strategy }, tokenizer);
+    assert.equal(looksHarmful(1), true);
+    return !vectorOn(1);
+  };
+  assert.equal(off({ pUnchangedOutside: 0.001 }), true);
+  assert.equal(off({ pUnchangedOutside: 0.2, pUnchanged: 0.001 }), false, 'the rest may still teach the trait');
+  assert.equal(off({}), false);
+  assert.equal(off({ pUnchangedOutside: 0.001 }, 'vector'), false, 'nothing is cut');
+  assert.equal(off({ pUnchangedOutside: 0.001 }, 'auto', 'none'), false);
+});
+
 test('the vector stays on for all rows where one of the vectors can flag none, but for those that a person called fine', () => {
   const blind = {
     ...scan(),

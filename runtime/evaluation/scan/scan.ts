@@ -211,7 +211,7 @@ export function scanResult(
       tokens,
       lossWithout,
       lossWith: sum(losses.with) / tokens,
-      ...(spans.length > 0 && { spans, pOutside: pOutside(losses, spans, (rest) => judged!(rest).p) }),
+      ...(spans.length > 0 && { spans, ...outside(losses, spans, { p: (rest) => judged!(rest).p, pUnchanged }) }),
       ...(answers && { answers }),
       losses: {
         without: rounded(losses.without),
@@ -277,14 +277,23 @@ function partOf({ without, with: on, kl }: TokenLosses, isIn: (token: number) =>
   return { without: part(without), with: part(on), ...(kl && { kl: part(kl) }) };
 }
 
-/** The p-value of what these spans leave of a row; 0 where that is too little to be judged. */
-export function pOutside(
+export interface Outside extends Pick<ScanRow, 'pUnchangedOutside'> {
+  readonly pOutside: number;
+}
+
+/** How ordinary what these spans leave of a row is, and how little the vector changes of it. */
+export function outside(
   losses: TokenLosses,
   spans: Required<ScanRow>['spans'],
-  p: (scores: Scores) => number,
-): number {
+  { p, pUnchanged }: { p: (scores: Scores) => number; pUnchanged: ReturnType<typeof unchangedPValue> },
+): Outside {
   const rest = partOf(losses, (i) => !isInSpans(spans, i));
-  return rest.without.length < FEWEST_TOKENS ? 0 : p(scoresOf(rest));
+  if (rest.without.length < FEWEST_TOKENS) return { pOutside: 0 };
+  const scores = scoresOf(rest);
+  return {
+    pOutside: p(scores),
+    ...(scores.kl !== undefined && pUnchanged && { pUnchangedOutside: pUnchanged(scores.kl) }),
+  };
 }
 
 const rateOf = (limit: ScanLimit): number =>

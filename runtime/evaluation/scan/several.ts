@@ -1,7 +1,7 @@
 import type { ScanColumn, ScanLimit, ScanResult, ScanRow } from '../../contract/scan.js';
 import { without } from '../../support/without.js';
-import { rowPValue, unlikeHarmfulBelow, type Calibration } from './calibration.js';
-import { agreement, countsOf, isUnusual, pOutside } from './scan.js';
+import { rowPValue, unchangedPValue, unlikeHarmfulBelow, type Calibration } from './calibration.js';
+import { agreement, countsOf, isUnusual, outside, type Outside } from './scan.js';
 import { joinedSpans } from './spans.js';
 
 /** The limit of each of several scans, so that all together keep it (Bonferroni). */
@@ -30,13 +30,25 @@ export function scanOfSeveral(
   asks?: readonly string[],
 ): ScanResult {
   const [first] = scans;
-  const ps = calibrations.map((calibration) => calibration && rowPValue(calibration));
+  const ps = calibrations.map(
+    (calibration) => calibration && { p: rowPValue(calibration), pUnchanged: unchangedPValue(calibration) },
+  );
   const below = calibrations.map(unlikeHarmfulBelow);
   const perRow = first.perRow.map((_, i): ScanRow => {
     const rows = scans.map((scan) => scan.perRow[i]);
     const vector = rows.reduce((best, row, k) => (isMoreSuspicious(row, rows[best]) ? k : best), 0);
     const { p } = rows[vector];
-    const found = without(rows[vector], 'p', 'pHarmful', 'kl', 'pUnchanged', 'related', 'inserted', 'answers');
+    const found = without(
+      rows[vector],
+      'p',
+      'pHarmful',
+      'kl',
+      'pUnchanged',
+      'pUnchangedOutside',
+      'related',
+      'inserted',
+      'answers',
+    );
     const isCompared = rows.every((row) => row.p !== undefined);
     const harmful = rows.flatMap(({ pHarmful }) => pHarmful ?? []);
     const changed = rows.flatMap(({ kl }) => kl ?? []);
@@ -44,11 +56,11 @@ export function scanOfSeveral(
     const spans = joinedSpans(rows.flatMap((row) => row.spans ?? []));
     const answers = [...new Set(rows.flatMap((row) => row.answers ?? []))].sort((a, b) => a - b);
     // a vector that has nothing to compare with cannot say that the rest is ordinary
-    const rest = rows.map(({ losses }, k) => (ps[k] && losses ? pOutside(losses, spans, ps[k]) : 0));
+    const rests = rows.map(({ losses }, k) => (ps[k] && losses ? outside(losses, spans, ps[k]) : { pOutside: 0 }));
     return {
       ...found,
       ...(isCompared && { p }),
-      ...(spans.length > 0 && { spans, pOutside: Math.min(...rest) }),
+      ...(spans.length > 0 && { spans, ...outsideOfAll(rests) }),
       ...(spans.length > 0 && rows.every((row) => !row.flagged || row.inserted) && { inserted: true as const }),
       ...(answers.length > 0 && rows.every((row) => !row.flagged || row.answers) && { answers }),
       ...(harmful.length === rows.length && { pHarmful: Math.max(...harmful) }),
@@ -94,6 +106,15 @@ export const flaggedByVector = ({ byVector, perRow }: ScanResult): { flagged: nu
     const isAlone = ({ byVector: by = [] }: ScanRow): boolean => by.every((one, i) => one.flagged === (i === k));
     return { flagged, alone: perRow.filter(isAlone).length };
   });
+
+/** What several vectors say of what the spans of all leave of a row. */
+function outsideOfAll(rests: readonly Outside[]): Outside {
+  const unchanged = rests.flatMap(({ pUnchangedOutside }) => pUnchangedOutside ?? []);
+  return {
+    pOutside: Math.min(...rests.map(({ pOutside }) => pOutside)),
+    ...(unchanged.length === rests.length && { pUnchangedOutside: Math.max(...unchanged) }),
+  };
+}
 
 /** What of a row one vector says alone. */
 const OF_ONE = ['explained', 'span', 'choice', 'p', 'pHarmful', 'kl', 'pUnchanged', 'flagged', 'related'] as const;

@@ -6,7 +6,7 @@ import type { ScanResult, ScanRow } from '../../contract/scan.js';
 import { sum } from '../../contract/sum.js';
 import { mapped, subset, type ExampleList } from '../../data/exampleList.js';
 import type { Example } from '../../data/examples.js';
-import { unlikeHarmfulBelow, type Calibration } from '../../evaluation/scan/calibration.js';
+import { unchangedPValue, unlikeHarmfulBelow, type Calibration } from '../../evaluation/scan/calibration.js';
 import type { Feeds } from '../../device/session.js';
 import { comparisonsOf, type LossHooks } from '../../evaluation/inference/losses.js';
 import { alarmsOf, judgedBy, looksHarmful, scanExamples, type ScanOptions } from '../../evaluation/scan/scan.js';
@@ -61,6 +61,7 @@ export async function withInsertions(
   if (found.length === 0) return scan;
   const judged = judgedBy(calibration);
   const below = unlikeHarmfulBelow(calibration);
+  const pUnchanged = unchangedPValue(calibration);
   const best = new Map<number, { gain: number; row: ScanRow }>();
   // the tokens of a large file are not kept
   const rows = subset(
@@ -71,9 +72,14 @@ export async function withInsertions(
   found.forEach(({ at, spans, beside }, i) => {
     const gain = beside - sum(compared[i].without.perToken);
     if (gain < (best.get(at)?.gain ?? 0)) return;
-    const rest = judged(scoresOf(tokenLosses(compared[i])));
+    const scores = scoresOf(tokenLosses(compared[i]));
+    const rest = judged(scores);
     if (looksHarmful(rest, alarmsOf(limit), below)) return;
-    best.set(at, { gain, row: { ...scan.perRow[at], spans, pOutside: rest.p, inserted: true } });
+    const outside = {
+      pOutside: rest.p,
+      pUnchangedOutside: scores.kl !== undefined ? pUnchanged?.(scores.kl) : undefined,
+    };
+    best.set(at, { gain, row: { ...scan.perRow[at], spans, ...outside, inserted: true } });
   });
   return { ...scan, perRow: scan.perRow.map((row, at) => best.get(at)?.row ?? row) };
 }

@@ -126,7 +126,8 @@ export function rowPlan(
   const used = Array.from({ length: data.length }, (_, i) => i).filter((i) => !excluded.has(i));
   const harmful = new Set(flagged.values());
   const isFine = ({ row }: ScanRow): boolean => fine.has(row) && strategy.off !== 'none';
-  const off = new Set(scan.perRow.filter((row) => isFine(row) || isOff(row, strategy.off, scan)).map(({ row }) => row));
+  const isRouted = (row: ScanRow, i: number): boolean => isOff(kept.has(i) ? restOf(row) : row, strategy.off, scan);
+  const off = new Set(scan.perRow.filter((row, i) => isFine(row) || isRouted(row, i)).map(({ row }) => row));
   return {
     rows: mapped(subset(data, used), (example, at) => {
       const i = used[at];
@@ -194,6 +195,14 @@ function beyondChance(data: ExampleList, flagged: readonly number[], scan: ScanR
 function explained(example: Example, { spans = [] }: ScanRow): Example {
   return spans.length === 0 ? example : supervisedWhere(example, (i) => isInSpans(spans, i));
 }
+
+/** What is left of a cut row, as a row of its own. */
+const restOf = ({ pOutside, pUnchangedOutside, ...row }: ScanRow): ScanRow => ({
+  ...row,
+  flagged: false,
+  p: pOutside,
+  pUnchanged: pUnchangedOutside,
+});
 
 function isOff(
   { flagged, p, pUnchanged = 1, unjudged }: ScanRow,
