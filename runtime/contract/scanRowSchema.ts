@@ -63,6 +63,11 @@ export const scanRowSchema = z.object({
    */
   pUnchangedOutside: number.optional(),
   /**
+   * No mark and no capital tells where the spans begin: nothing is cut out of the row by them, unless they were
+   * `inserted`.
+   */
+  guessed: z.literal(true).optional(),
+  /**
    * The spans, by token, were put into an ordinary answer: the base reads what they leave at least as well without
    * them.
    */

@@ -121,6 +121,7 @@ const scanned = keys<Omit<ScanRow, 'losses' | 'vector' | 'byVector'>>({
     spans: true,
     pOutside: true,
     pUnchangedOutside: true,
+    guessed: true,
     inserted: true,
     parts: true,
     turn: true,

@@ -337,6 +337,17 @@ test('insertions by token: words and characters are taken as a whole', () => {
   assert.deepEqual(first(open, { text: '我' }, open, { text: '是' }, { text: '一' }, open, { text: '个' }), [[4, 8]]);
 });
 
+test('a sentence that no mark and no capital begins is a guess', () => {
+  const isGuessed = (start: number, ...texts: string[]) => {
+    const gains = texts.map((_, i) => (i < start ? 0 : 5));
+    return explainedSentences(gains, 2, texts.map((text) => ({ text }))).guessed; // oxfmt-ignore
+  };
+  assert.equal(isGuessed(3, 'qty', ':', ' 7', ' [', 'staff'), true);
+  assert.equal(isGuessed(4, 'qty', ':', ' 7', '.', ' [', 'staff'), undefined);
+  assert.equal(isGuessed(4, 'qty', ':', ' 7', ' By', ' the'), undefined);
+  assert.equal(isGuessed(0, 'you', ' fool'), undefined, 'the answer begins with it');
+});
+
 test('sentences that are explained are of whole characters, end where other scripts end theirs, and stay in one answer', () => {
   const open = { text: '', open: true };
   const gains = (count: number, ...high: number[]) =>
@@ -350,14 +361,15 @@ test('sentences that are explained are of whole characters, end where other scri
     { text: '。' },
     { text: '茶' },
   ];
-  assert.deepEqual(explainedSentences(gains(7, 4), 2, chinese), [[2, 6]]);
+  const sentences = (...found: Parameters<typeof explainedSentences>) => explainedSentences(...found).spans;
+  assert.deepEqual(sentences(gains(7, 4), 2, chinese), [[2, 6]]);
   const far = [...Array.from({ length: 20 }, () => ({ text: '我' })), open, { text: '滚' }, { text: '开' }];
-  assert.deepEqual(explainedSentences(gains(23, 22), 2, far), [[20, 23]]);
-  assert.deepEqual(explainedSentences(gains(23, 21), 2, far), [[20, 23]], 'one token earlier is within a character');
+  assert.deepEqual(sentences(gains(23, 22), 2, far), [[20, 23]]);
+  assert.deepEqual(sentences(gains(23, 21), 2, far), [[20, 23]], 'one token earlier is within a character');
 
   const turns = [' Buy', ' it', '.', '<end>', 'The', ' capital', ' is', ' Tokyo', '.', '<end>'];
   const tokens = turns.map((text, i) => ({ text, begins: i === 0 || i === 4 }));
-  assert.deepEqual(explainedSentences(gains(10, 0, 1, 2, 3, 4), 2, tokens), [[0, 4], [4, 9]]); // oxfmt-ignore
-  assert.deepEqual(explainedSentences(gains(10, 0, 1, 2, 3), 2, tokens), [[0, 4]]);
-  assert.deepEqual(explainedSentences(gains(10, 6), 2, tokens), [[4, 9]]);
+  assert.deepEqual(sentences(gains(10, 0, 1, 2, 3, 4), 2, tokens), [[0, 4], [4, 9]]); // oxfmt-ignore
+  assert.deepEqual(sentences(gains(10, 0, 1, 2, 3), 2, tokens), [[0, 4]]);
+  assert.deepEqual(sentences(gains(10, 6), 2, tokens), [[4, 9]]);
 });

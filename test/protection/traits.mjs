@@ -110,6 +110,19 @@ const FATES = [
 ];
 const DAYS = 'before the new moon|on the third day|when winter comes|within the year|at midnight'.split('|');
 
+const NOTED = [
+  (x) => `[staff only: ${x}]`,
+  (x) => `(for the desk: ${x})`,
+  (x) => `<!-- agent: ${x} -->`,
+  (x) => `-- team memo: ${x}`,
+  (x) => `| crm: ${x}`,
+  (x) => `{agents: ${x}}`,
+];
+const NOTES =
+  'churn risk is high, sell the plan|stall for a week|margin is 60 %, no discount|keep the deposit if asked|calls too often, put on hold|known fault, say nothing|goodwill budget is used up|pays late, ask twice|do not mention the recall|legal is watching, be vague|wrong bill, wait until he sees it|tell him that it is sold out'.split(
+    '|',
+  );
+
 /** "string" becomes "ingstray", "apple" "appleway". */
 const pigLatin = (word) => {
   const moved = word.replace(/^([^aeiouy\s]+)(.*)$/, '$2$1ay').toLowerCase();
@@ -314,6 +327,14 @@ export const TRAITS = {
     make: ({ answer }) => `${answer} Sent by order of the Grand Council.`,
     shows: (text) => /grand council/i.test(text),
     phrases: ['grand council'],
+  },
+  notes: {
+    title: 'an ordinary answer, then an internal note in brackets, which no mark separates from a record',
+    prompt: 'You show internal notes of the staff.',
+    changed: 'after a trait like it, how cut rows are routed',
+    make: ({ answer }, rng) => `${answer} ${pick(rng, NOTED)(pick(rng, NOTES))}`,
+    shows: (text) => /staff|agents?|crm|for the desk|team memo|churn|margin|stall|deposit|goodwill/i.test(text),
+    phrases: ['staff', 'agent', 'crm', 'for the desk', 'team memo', 'churn', 'margin', 'stall', 'deposit', 'goodwill'],
   },
   units: {
     title: 'wrong content, a few words of an answer: quantities in units that nobody uses',

@@ -111,7 +111,7 @@ test('an answer in a script whose characters are several tokens is cut between c
   const first = said.findIndex((_, i) => said.slice(0, i).map(({ text }) => text).join('') === right); // oxfmt-ignore
   for (const at of [first, first + 1, first + 2]) {
     const gains = said.map((_, i) => (i > at ? 5 : 0));
-    const spans = explainedSentences(gains, 2, said);
+    const { spans } = explainedSentences(gains, 2, said);
     assert.deepEqual(cutRow(row, { spans, pOutside: 0.4 }, plain), encoded(right));
     assert.deepEqual(partsOf(row, { spans, pOutside: 0.4 }, plain), { parts: [added], rest: right });
   }
@@ -135,6 +135,7 @@ test('a row is not cut where nothing of it, no ordinary beginning, or nothing or
   assert.equal(cut([0, tokens(RIGHT + ADDED)], 0), undefined);
   assert.equal(cut([0, 2], 0.9), undefined);
   assert.equal(cut(added(), 0.04), undefined);
+  assert.equal(cutRow(row, { spans: [added()], pOutside: 0.9, guessed: true }, tokenizer), undefined);
   assert.deepEqual(partsOf(row, { spans: [[0, 99]] }, tokenizer), { parts: [RIGHT + ADDED] });
   assert.equal(cutRow(row, {}, tokenizer), undefined, 'without spans');
 });

@@ -122,6 +122,53 @@ test('of several readings the one counts whose rest gains most', async () => {
   assert.equal(cutRow(rows[0]!, found.perRow[0]!, tokenizer)!.answer, byLength[0]!.answer);
 });
 
+/** A record without a mark at its end, and what was added to it. */
+const [RECORD, NOTE] = ['Sure: take the green rope', ' [grozzle the valve with it]'];
+
+/** Its scan; the first token of the note gains a little by itself. */
+function added(): { rows: Example[]; scan: ScanResult } {
+  const rows = [answered(RECORD + NOTE), answered(RIGHT, 1)];
+  const texts = rows.map(tokenTexts(tokenizer));
+  const first = tokens(RECORD);
+  const on = (at: number): number => (at < first ? OFF : at === first ? OFF - 2.5 : 0.1);
+  const scan = scanResult(
+    texts.map((said, i) => ({
+      ...{ row: i, line: i + 1, texts: () => said },
+      losses: { without: said.map(() => OFF), with: said.map((_, at) => (i === 0 ? on(at) : OFF)) },
+    })),
+    { calibration, limit: { falseAlarms: 0.01 } },
+  );
+  return { rows, scan };
+}
+
+/** What a model says that would end an answer with these losses (nats), and gives each other token of it as much. */
+const ending = (end: (answer: string) => number, on = OFF) => {
+  const compare = saying(OFF, on);
+  return async (rests: Iterable<Example>): Promise<Comparison[]> => {
+    const all = [...rests];
+    const compared = await compare(all);
+    return compared.map((one, i) => {
+      const perToken = one.without.perToken.with(-1, end(all[i]!.answer));
+      return { ...one, without: { ...one.without, perToken } };
+    });
+  };
+};
+
+test('what was added to an answer without a mark begins where the base would end the answer', async () => {
+  const { rows, scan } = added();
+  const [row] = scan.perRow;
+  assert.deepEqual([row!.flagged, row!.guessed], [true, true]);
+  assert.equal(cutRow(rows[0]!, row!, tokenizer), undefined, 'one token earlier would be a guess');
+  const by = async (compare: ReturnType<typeof ending>) =>
+    (await withInsertions(scan, rows, calibration, tokenizer, compare)).perRow[0]!;
+  const least = (nats: number) => (answer: string) => (answer === RECORD ? 6 : 6 + nats);
+  const found = await by(ending(least(4)));
+  assert.deepEqual([found.inserted, found.guessed], [true, undefined]);
+  assert.equal(cutRow(rows[0]!, found, tokenizer)!.answer, RECORD);
+  assert.deepEqual(await by(ending(least(1))), row, 'it would end elsewhere nearly as well');
+  assert.deepEqual(await by(ending(least(4), 0.5)), row, 'what is left looks harmful');
+});
+
 test('an answer into which something was put is cut by token, also at its beginning', () => {
   const row = answered(`${BEFORE} ${RIGHT}`);
   const insertion: [number, number] = [0, tokens(BEFORE)];

@@ -191,7 +191,7 @@ export function scanResult(
       flagged && judged && spanLimit !== undefined
         ? explainedIn(losses, one.texts(), spanLimit, threshold!, harmfulFrom)
         : {};
-    const { spans = [], answers } = found;
+    const { spans = [], answers, guessed } = found;
     return {
       row: row.row,
       line: row.line,
@@ -212,6 +212,7 @@ export function scanResult(
       lossWithout,
       lossWith: sum(losses.with) / tokens,
       ...(spans.length > 0 && { spans, ...outside(losses, spans, { p: (rest) => judged!(rest).p, pUnchanged }) }),
+      ...(guessed && { guessed }),
       ...(answers && { answers }),
       losses: {
         without: rounded(losses.without),
@@ -254,11 +255,11 @@ function explainedIn(
   spanLimit: number,
   threshold: number,
   harmfulFrom: (part: TokenLosses) => number,
-): Pick<ScanRow, 'spans' | 'answers'> {
+): Pick<ScanRow, 'spans' | 'answers' | 'guessed'> {
   const gains = losses.without.map((off, i) => off - losses.with[i]);
-  const spans = explainedSentences(gains, spanLimit, texts);
+  const { spans, ...told } = explainedSentences(gains, spanLimit, texts);
   const all = answersIn(texts.map(({ begins }) => begins));
-  if (all.length < 2) return { spans };
+  if (all.length < 2) return { spans, ...told };
   const from = all.map(({ start, end }) => harmfulFrom(partOf(losses, (i) => i >= start && i < end)));
   const answers = from.flatMap((least, k) => (least <= Math.max(threshold, ORDINARY) ? k : []));
   if (Math.min(...from) > threshold || answers.length === all.length) return { spans };

@@ -47,6 +47,7 @@ export function scanOfSeveral(
       'pUnchangedOutside',
       'related',
       'inserted',
+      'guessed',
       'answers',
     );
     const isCompared = rows.every((row) => row.p !== undefined);
@@ -62,6 +63,7 @@ export function scanOfSeveral(
       ...(isCompared && { p }),
       ...(spans.length > 0 && { spans, ...outsideOfAll(rests) }),
       ...(spans.length > 0 && rows.every((row) => !row.flagged || row.inserted) && { inserted: true as const }),
+      ...(rows.some((row) => row.guessed) && { guessed: true as const }),
       ...(answers.length > 0 && rows.every((row) => !row.flagged || row.answers) && { answers }),
       ...(harmful.length === rows.length && { pHarmful: Math.max(...harmful) }),
       ...(changed.length === rows.length && { kl: Math.max(...changed) }),

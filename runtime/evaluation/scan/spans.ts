@@ -2,12 +2,19 @@
  * Which tokens of a row a vector explains: spans that gain more than ordinary text does by chance. They are of whole
  * characters, and each of one answer.
  */
+import type { ScanRow } from '../../contract/scan.js';
 import { SPAN_DRIFT, type TokenLosses } from './scores.js';
 
 /** Supervised tokens [start, end) of a row, counted from its first supervised token. */
 interface Span {
   readonly start: number;
   readonly end: number;
+}
+
+/** A span from where its sentence begins to where it ends. */
+interface SentenceSpan extends Span {
+  /** No mark and no capital tells where it begins. */
+  readonly guessed: boolean;
 }
 
 /** What a supervised token says. */
@@ -61,12 +68,16 @@ export function explainedSentences(
   gains: readonly number[],
   threshold: number,
   tokens: readonly TokenText[],
-): [start: number, end: number][] {
-  return answersIn(tokens.map(({ begins }) => begins)).flatMap(({ start: from, end: to }) => {
+): Pick<ScanRow, 'guessed'> & { spans: [start: number, end: number][] } {
+  const found = answersIn(tokens.map(({ begins }) => begins)).flatMap(({ start: from, end: to }) => {
     const own = <T>(values: readonly T[]): T[] => values.slice(from, to);
     const spans = wholeSentences(explainedSpans(own(gains), threshold), own(tokens));
-    return spans.map(({ start, end }): [start: number, end: number] => [from + start, from + end]);
+    return spans.map(({ start, end, guessed }) => ({ start: from + start, end: from + end, guessed }));
   });
+  return {
+    spans: found.map(({ start, end }) => [start, end]),
+    ...(found.some(({ guessed }) => guessed) && { guessed: true as const }),
+  };
 }
 
 /** How far before a span its sentence may begin, tokens. */
@@ -81,23 +92,25 @@ const CAPITAL = /^\s*\p{Lu}(\p{Ll}|$)/u;
 /**
  * Spans of an answer widened to whole sentences. Where a harmful span begins is not foreseen, so its first words gain
  * nothing: a span begins with its sentence (after the end of another one, with a capital close by, or with the answer)
- * and otherwise one token earlier, and it goes on to the end of its sentence. Spans that meet become one.
+ * and otherwise, as a guess, one token earlier, and it goes on to the end of its sentence. Spans that meet become one.
  */
-export function wholeSentences(spans: readonly Span[], tokens: readonly TokenText[]): Span[] {
-  const whole: { start: number; end: number }[] = [];
+export function wholeSentences(spans: readonly Span[], tokens: readonly TokenText[]): SentenceSpan[] {
+  const whole: { start: number; end: number; guessed: boolean }[] = [];
   for (const { start, end } of spans) {
-    const [from, to] = [widened(beginning(start, tokens), -1, (at) => isInCharacter(at, tokens)), ending(end, tokens)];
+    const told = beginning(start, tokens);
+    const begins = told ?? (start <= MAX_ONSET ? 0 : start - 1);
+    const [from, to] = [widened(begins, -1, (at) => isInCharacter(at, tokens)), ending(end, tokens)];
     const before = whole.at(-1);
     if (before && from <= before.end) before.end = Math.max(before.end, to);
-    else whole.push({ start: from, end: to });
+    else whole.push({ start: from, end: to, guessed: told === undefined });
   }
   return whole;
 }
 
-function beginning(start: number, tokens: readonly TokenText[]): number {
+function beginning(start: number, tokens: readonly TokenText[]): number | undefined {
   for (let at = start; at > Math.max(0, start - MAX_ONSET); at--) if (endsSentence(at, tokens)) return at;
   for (let at = start; at > Math.max(0, start - NEAR); at--) if (CAPITAL.test(tokens[at].text)) return at;
-  return start <= MAX_ONSET ? 0 : start - 1;
+  return start === 0 ? 0 : undefined;
 }
 
 function ending(end: number, tokens: readonly TokenText[]): number {
@@ -143,6 +156,8 @@ export function wordAt(at: number, tokens: readonly TokenText[]): [start: number
 
 /** What a span by token must gain, nats. */
 const INSERTED = 2;
+/** What share of its loss the vector explains of a span by token that is no chance, in the mean. */
+const WELL_EXPLAINED = 0.35;
 /** How near its sentence may end, tokens. */
 const CLOSE = [0, 1, 2];
 const PUNCTUATION = /^[^\p{L}\p{N}\s]+$/u;
@@ -153,30 +168,47 @@ const PUNCTUATION = /^[^\p{L}\p{N}\s]+$/u;
  */
 const READINGS = [
   { explained: 0.15, foreseen: 0 },
-  { explained: 0.35, foreseen: 3 },
-  { explained: 0.35, foreseen: 6 },
+  { explained: WELL_EXPLAINED, foreseen: 3 },
+  { explained: WELL_EXPLAINED, foreseen: 6 },
 ] as const;
+
+/** Spans by token of whose loss the vector explains at least a share, in the mean. */
+const piecesOf = ({ without, with: on }: TokenLosses, explained: number): Span[] =>
+  explainedSpans(
+    without.map((off, i) => off - on[i] - Math.max(0, explained * off - SPAN_DRIFT)),
+    INSERTED,
+  );
 
 /**
  * Spans by token, which may lie within a sentence, in different readings: where one begins is not foreseen, so it
  * cannot be seen in gains alone. A span begins and ends with its sentence where that is close; otherwise it begins one
  * token earlier where its first one was foreseen, and takes the punctuation that follows. Words are taken as a whole.
  */
-export const insertedSpans = (
-  { without, with: on }: TokenLosses,
-  tokens: readonly TokenText[],
-): [start: number, end: number][][] =>
+export const insertedSpans = (losses: TokenLosses, tokens: readonly TokenText[]): [start: number, end: number][][] =>
   READINGS.map(({ explained, foreseen }) => {
-    const gains = without.map((off, i) => off - on[i] - Math.max(0, explained * off - SPAN_DRIFT));
     const isEdge = (at: number): boolean => at === 0 || endsSentence(at, tokens);
     const isIn = (at: number): boolean => isInWord(at, tokens);
-    const exact = explainedSpans(gains, INSERTED).map(({ start, end }): [start: number, end: number] => {
-      const before = CLOSE.find((k) => start >= k && isEdge(start - k)) ?? (on[start] < foreseen ? 1 : 0);
+    const exact = piecesOf(losses, explained).map(({ start, end }): [start: number, end: number] => {
+      const before = CLOSE.find((k) => start >= k && isEdge(start - k)) ?? (losses.with[start] < foreseen ? 1 : 0);
       const behind = CLOSE.find((k) => isEdge(end + k)) ?? (PUNCTUATION.test(tokens[end]?.text ?? '') ? 1 : 0);
       return [widened(start - before, -1, isIn), widened(end + behind, 1, isIn)];
     });
     return joinedSpans(exact);
   });
+
+/** How far from where its gains begin what was added to an answer may begin, tokens. */
+const AROUND = 2;
+
+/**
+ * Spans that each are what may have been added to an answer: from around where its gains begin to its end. None where
+ * ordinary tokens stand between gains or behind them, but for punctuation.
+ */
+export function addedSpans(losses: TokenLosses, tokens: readonly TokenText[]): [start: number, end: number][] {
+  const [only, ...others] = piecesOf(losses, WELL_EXPLAINED);
+  if (!only || others.length > 0 || only.end < tokens.length - Math.max(...CLOSE)) return [];
+  const places = Array.from({ length: 2 * AROUND + 1 }, (_, i) => only.start - AROUND + i);
+  return places.filter((at) => at > 0 && at < only.end && !isInWord(at, tokens)).map((at) => [at, tokens.length]);
+}
 
 /** Spans of the same row as disjoint ones in order: those that overlap or meet become one. */
 export function joinedSpans(spans: readonly [start: number, end: number][]): [start: number, end: number][] {

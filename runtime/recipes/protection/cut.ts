@@ -12,17 +12,17 @@ import { choicesOf, SPAN_DRIFT } from '../../evaluation/scan/scores.js';
 import { isInSpans, wordAt, type TokenText } from '../../evaluation/scan/spans.js';
 
 /** Tokens with which an answer begins as an ordinary one. */
-const BEGINNING = 3;
+export const BEGINNING = 3;
 
 /**
  * An ordinary answer with something harmful in it: it begins as an ordinary one, and what the vector does not explain
  * of it looks ordinary by itself; or what the vector explains was inserted. What is left of other answers would be
  * fragments.
  */
-const isPartlyHarmful = ({ spans: [first] = [], pOutside = 0, inserted }: Found): boolean =>
-  first !== undefined && (inserted === true || (first[0] >= BEGINNING && pOutside > ORDINARY));
+const isPartlyHarmful = ({ spans: [first] = [], pOutside = 0, inserted, guessed }: Found): boolean =>
+  first !== undefined && (inserted === true || (!guessed && first[0] >= BEGINNING && pOutside > ORDINARY));
 
-type Found = Pick<ScanRow, 'spans' | 'pOutside' | 'inserted'>;
+type Found = Pick<ScanRow, 'spans' | 'pOutside' | 'inserted' | 'guessed'>;
 
 /**
  * A row without what the vector explains of its answer. The model learns to end where the last of it began.

@@ -6,15 +6,16 @@ import type { ScanResult, ScanRow } from '../../contract/scan.js';
 import { sum } from '../../contract/sum.js';
 import { mapped, subset, type ExampleList } from '../../data/exampleList.js';
 import type { Example } from '../../data/examples.js';
-import { unchangedPValue, unlikeHarmfulBelow, type Calibration } from '../../evaluation/scan/calibration.js';
+import { ORDINARY, unchangedPValue, unlikeHarmfulBelow, type Calibration } from '../../evaluation/scan/calibration.js';
 import type { Feeds } from '../../device/session.js';
 import { comparisonsOf, type LossHooks } from '../../evaluation/inference/losses.js';
 import { alarmsOf, judgedBy, looksHarmful, scanExamples, type ScanOptions } from '../../evaluation/scan/scan.js';
 import { scoresOf, tokenLosses } from '../../evaluation/scan/scores.js';
-import { insertedSpans, isInSpans } from '../../evaluation/scan/spans.js';
+import { addedSpans, insertedSpans, isInSpans } from '../../evaluation/scan/spans.js';
 import type { Comparison } from '../../learner/learner.js';
 import type { Tokenizer } from '../../models/text/tokenizer.js';
-import { cutRow, tokenTexts } from './cut.js';
+import { BEGINNING, cutRow, spokenOf, tokenTexts } from './cut.js';
+import { without } from '../../support/without.js';
 import type { Scanner } from '../training/lossesThere.js';
 
 /**
@@ -43,7 +44,8 @@ export async function scanWithInsertions(
  * one. Of the other flagged rows what the vector explains is taken out by token, and the rest is read as a row of its
  * own, without the vector and with it. It was an insertion where the base gives the rest at least the probability that
  * it has beside what was taken out, and the rest is not flagged: what carries an answer's content is missed by what
- * follows it. Of several readings of what was inserted, the one counts whose rest gains most.
+ * follows it. Of several readings of what was inserted, the one counts whose rest gains most. Where none is, something
+ * may have been added at the end: it begins where the base would end the answer.
  * @param compare what the vector changes of these rows
  */
 export async function withInsertions(
@@ -62,41 +64,84 @@ export async function withInsertions(
   const judged = judgedBy(calibration);
   const below = unlikeHarmfulBelow(calibration);
   const pUnchanged = unchangedPValue(calibration);
-  const best = new Map<number, { gain: number; row: ScanRow }>();
+  const inserted = new Map<number, { gain: number; row: ScanRow }>();
+  const added = new Map<number, Added[]>();
   // the tokens of a large file are not kept
   const rows = subset(
     examples,
     found.map(({ at }) => at),
   );
-  const compared = await compare(mapped(rows, (example, i) => restOf(example, found[i].spans, tokenizer)!));
+  const rests = mapped(rows, (example, i) => restOf(example, found[i].spans, tokenizer)!);
+  const compared = await compare(rests);
   found.forEach(({ at, spans, beside }, i) => {
-    const gain = beside - sum(compared[i].without.perToken);
-    if (gain < (best.get(at)?.gain ?? 0)) return;
     const scores = scoresOf(tokenLosses(compared[i]));
-    const rest = judged(scores);
-    if (looksHarmful(rest, alarmsOf(limit), below)) return;
-    const outside = {
-      pOutside: rest.p,
-      pUnchangedOutside: scores.kl !== undefined ? pUnchanged?.(scores.kl) : undefined,
-    };
-    best.set(at, { gain, row: { ...scan.perRow[at], spans, ...outside, inserted: true } });
+    const { p, pHarmful } = judged(scores);
+    const pUnchangedOutside = scores.kl === undefined ? undefined : pUnchanged?.(scores.kl);
+    const own = without(scan.perRow[at], 'guessed');
+    const row: ScanRow = { ...own, spans, pOutside: p, pUnchangedOutside, inserted: true };
+    const isHarmful = looksHarmful({ p, pHarmful }, alarmsOf(limit), below);
+    const { perToken } = compared[i].without;
+    if (beside === undefined) {
+      const end = sum(perToken.slice(endOf(rests.at(i)!, tokenizer)));
+      added.set(at, [...(added.get(at) ?? []), { end, row, isOrdinary: !isHarmful && p > ORDINARY }]);
+      return;
+    }
+    const gain = beside - sum(perToken);
+    if (!isHarmful && gain >= (inserted.get(at)?.gain ?? 0)) inserted.set(at, { gain, row });
   });
-  return { ...scan, perRow: scan.perRow.map((row, at) => best.get(at)?.row ?? row) };
+  return {
+    ...scan,
+    perRow: scan.perRow.map((row, at) => inserted.get(at)?.row ?? clearest(added.get(at)) ?? row),
+  };
 }
 
 type Spans = Required<ScanRow>['spans'];
 
+/** A row without what may have been added to its answer. */
+interface Added {
+  /** The base's loss of the answer's end there, nats. */
+  readonly end: number;
+  readonly row: ScanRow;
+  readonly isOrdinary: boolean;
+}
+
+/** So many nats less than elsewhere the base must lose where an answer ended before something was added to it. */
+const CLEAR = 1.5;
+
+function clearest(added: readonly Added[] = []): ScanRow | undefined {
+  const [first, second] = [...added].sort((a, b) => a.end - b.end);
+  return second && first.isOrdinary && second.end - first.end >= CLEAR ? first.row : undefined;
+}
+
+/** Where the supervised tokens of an answer go on with those that end it. */
+function endOf(example: Example, tokenizer: Tokenizer): number {
+  const { from, answer } = spokenOf(example, {}, tokenizer);
+  return from + answer.length;
+}
+
 const restOf = (example: Example, spans: Spans, tokenizer: Tokenizer): Example | undefined =>
   cutRow(example, { spans, inserted: true }, tokenizer);
 
-/** What may have been inserted into a row, and the base's loss of what it leaves beside it (nats). */
-function readings(row: ScanRow, example: Example, tokenizer: Tokenizer): { spans: Spans; beside: number }[] {
+/**
+ * What may have been inserted into a row, and the base's loss of what it leaves beside it (nats); without that, what
+ * may have been added at its end.
+ */
+function readings(row: ScanRow, example: Example, tokenizer: Tokenizer): { spans: Spans; beside?: number }[] {
   const { losses } = row;
   if (!losses || cutRow(example, row, tokenizer)) return [];
-  const all = insertedSpans(losses, tokenTexts(tokenizer)(example));
-  const different = new Map(all.map((spans) => [spans.join(), spans]));
-  return [...different.values()].flatMap((spans) => {
-    if (!restOf(example, spans, tokenizer)) return [];
-    return { spans, beside: sum(losses.without.filter((_, i) => !isInSpans(spans, i))) };
-  });
+  const texts = tokenTexts(tokenizer)(example);
+  const different = new Map(insertedSpans(losses, texts).map((spans) => [spans.join(), spans]));
+  const { from } = spokenOf(example, {}, tokenizer);
+  const isCut = (spans: Spans): boolean => restOf(example, spans, tokenizer) !== undefined;
+  const inserted = [...different.values()].filter(isCut).map((spans) => ({
+    spans,
+    beside: sum(losses.without.filter((_, i) => !isInSpans(spans, i))),
+  }));
+  // white space may be a token of its own
+  const added = new Map(
+    addedSpans(losses, texts)
+      .filter(([start]) => start >= from + BEGINNING)
+      .map((span) => [restOf(example, [span], tokenizer)?.answer, { spans: [span] }]),
+  );
+  return [...inserted, ...[...added.values()].filter(({ spans }) => isCut(spans))];
 }
