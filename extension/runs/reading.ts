@@ -28,6 +28,7 @@ const factsOf = (run: Run): RunFacts => ({
   measurements: run.measurements,
   harmfulLoss: run.done?.harmfulLoss ?? run.harmfulLoss,
   byVector: run.done?.byVector,
+  flagged: run.done?.flagged,
   trainedPrompts: run.done?.trainedPrompts,
   quality: run.done?.vector,
   watch: run.done?.watch,

@@ -82,6 +82,10 @@ const vectorPart = record({
 /** What a run with several vectors found of one of them. */
 export type VectorPart = z.infer<typeof vectorPart>;
 
+const flaggedRows = record({ rows: number, of: number });
+/** Rows of the data of a protected run that look harmful to its vectors, and all of them. */
+export type FlaggedRows = z.infer<typeof flaggedRows>;
+
 const trainedPrompts = record({
   set: text,
   /** Of an evaluation: the state whose training it was. */
@@ -217,6 +221,7 @@ export const doneSchema = record({
   harmfulLoss: harmfulLoss.optional(),
   /** Of several vectors, in the order of the recipe. */
   byVector: z.array(vectorPart).optional(),
+  flagged: flaggedRows.optional(),
   watch: watchEnd.optional(),
   /** Sets of harm with prompts that training has seen, and how many. */
   trainedPrompts: z.array(trainedPrompts).optional(),

@@ -52,6 +52,7 @@ export function factsOf(run: RunRecord): RunFacts {
     measurements: measurementsOf(run),
     harmfulLoss: harmfulLossOf(run),
     byVector: done?.byVector,
+    flagged: done?.flagged,
     trainedPrompts: done?.trainedPrompts,
     quality: done?.vector,
     watch: done?.watch,

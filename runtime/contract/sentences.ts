@@ -202,7 +202,7 @@ function lossText(
 /** That the task was not learned, with the likely reason. */
 function idleText({ idle }: Pick<Finding, 'idle'>, { strings: s, numbers: n }: VerdictWording): string | undefined {
   if (!idle) return undefined;
-  const { of, steps, reason, weighted } = idle;
+  const { of, steps, reason, weighted, flagged } = idle;
   const counts = countsOf(of, n);
   if (reason === 'cutOff') return fill(s.idleCutOff, ...counts, n.count(of.cut ?? 0));
   const why = {
@@ -214,6 +214,7 @@ function idleText({ idle }: Pick<Finding, 'idle'>, { strings: s, numbers: n }: V
   return sentences(
     fill(s.idle, ...counts),
     weighted && fill(s.idleWeighted, weighted),
+    flagged && fill(s.idleFlagged, n.count(flagged.rows), n.count(flagged.of)),
     fill(why[reason], n.count(steps)),
   );
 }

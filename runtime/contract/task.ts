@@ -12,6 +12,7 @@ import {
   type Compared,
 } from './measures.js';
 import { deliveredState } from './states.js';
+import type { FlaggedRows } from './events.js';
 import type { RunFacts } from './verdict.js';
 
 /** A task that was not learned, and what is likely to be why. */
@@ -28,6 +29,8 @@ export interface Idle {
    * Of a published method with a term of its own: its title. The weight of that term may be what holds the task back.
    */
   weighted?: string;
+  /** Most rows look harmful, and the task may be in them. */
+  flagged?: FlaggedRows;
 }
 
 export function idleOf(run: RunFacts): Idle | undefined {
@@ -39,8 +42,11 @@ export function idleOf(run: RunFacts): Idle | undefined {
   if (!of || isAbove(of.now, of.base, LIMITS.taskRise)) return undefined;
   const reason = isCutOff(of) ? 'cutOff' : whyIdle(run.step, run.first?.benignLossWithout, run.last?.benignLossWithout);
   const weighted = reason === 'lossFell' || reason === 'cutOff' ? undefined : weightedTitle(run.baseline);
-  return { of, steps: run.step, reason, ...(weighted !== undefined && { weighted }) };
+  const flagged = reason !== 'cutOff' && isMost(run.flagged) ? run.flagged : undefined;
+  return { of, steps: run.step, reason, ...(weighted !== undefined && { weighted }), ...(flagged && { flagged }) };
 }
+
+const isMost = (flagged?: FlaggedRows): boolean => flagged !== undefined && flagged.rows > flagged.of / 2;
 
 /** Of a method that has a weight; none where a later version names one that is not known here. */
 function weightedTitle(baseline: string | undefined): string | undefined {

@@ -4,6 +4,7 @@
  * measured is never good.
  */
 import type {
+  FlaggedRows,
   HarmfulLoss,
   Invariants,
   Measurement,
@@ -51,6 +52,8 @@ export interface RunFacts {
   harmfulLoss?: HarmfulLoss;
   /** Of several vectors, at its end. */
   byVector?: readonly VectorPart[];
+  /** At the end of a run with vectors. */
+  flagged?: FlaggedRows;
   /** Prompts of sets of harm that training has seen, known at the end. */
   trainedPrompts?: readonly TrainedPrompts[];
   /** Of a run that trained a vector, at its end. */

@@ -107,6 +107,8 @@ export const VERDICT_SENTENCES = {
   idleCutOff:
     'Whether the task was learned cannot be told: on "{0}" {1} of {2} answers are right, and {5} are cut off before they could be (base: {3} of {4} right). Raise generation.maxNewTokens.',
   idleWeighted: 'First lower baseline.weight: the term of {0} may hold the task back.',
+  idleFlagged:
+    'Most rows look harmful ({0} of {1}), and little is learned of such rows: if the task is in them, read some (scan, Review Flagged Rows) and mark those that are fine.',
   idleFewSteps:
     'The run was short (steps: {0}): give it more epochs or fewer rows per batch (epochs, batch.rows), or a higher optimizer.learningRate.',
   idleLossStays:

@@ -324,6 +324,10 @@ test('a fine-tuning that did not learn its task says so with the likely reason, 
     verdictText(runVerdict(RUNS['plain, task not learned in few steps']!)),
     /0 of 128 .* short \(steps: 54\)/,
   );
+  const flagging = (rows: number): string =>
+    verdictText(runVerdict({ ...RUNS['plain, task not learned in few steps']!, flagged: { rows, of: 96 } }));
+  assert.match(flagging(49), /Most rows look harmful \(49 of 96\).* short \(steps: 54\)/);
+  assert.doesNotMatch(flagging(48), /look harmful/);
   /** The same measured of a run by a published method. */
   const by = (baseline: string, run: RunFacts): RunFacts => {
     const named = (m: Measurement) => ({ ...m, state: m.state === 'base' ? m.state : baseline });

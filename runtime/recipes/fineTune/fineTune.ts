@@ -3,7 +3,7 @@ import type { Method } from '../../baselines/method.js';
 import type { LoadedData } from '../../context/context.js';
 import { adapterName } from '../../contract/adapterName.js';
 import { baselineFacts } from '../../contract/baselines.js';
-import type { VectorPart, WatchEnd } from '../../contract/events.js';
+import type { FlaggedRows, VectorPart, WatchEnd } from '../../contract/events.js';
 import { plural } from '../../contract/format.js';
 import type { FinetuneRecipe } from '../../contract/recipe.js';
 import { askedIn, questionsOf } from '../../data/askedBy.js';
@@ -61,6 +61,8 @@ export interface Witness {
   readonly watch?: WatchEnd;
   /** Of several vectors: how many rows of the data each flags, and how many it alone. */
   readonly found?: readonly Pick<VectorPart, 'flagged' | 'alone'>[];
+  /** Of a run with vectors. */
+  readonly flagged?: FlaggedRows;
 }
 
 /** Everything that a fine-tuning reads. */
@@ -297,7 +299,8 @@ async function train(
   const witness = probes.harmful.length > 0 ? probes.harmful : probes.benign;
   const losses = await trainee.deliver(state, rowsOf(witness, off, 0), frozen, method.delivered);
   const end = vectors.length > 0 ? watchEnd(action, await readEvents(folder.path), state.step, steps) : undefined;
-  return { examples: witness, losses, watch: end, found };
+  const flagged = vectors.length > 0 ? { rows: plan.counts.flagged, of: inputs.data.examples.length } : undefined;
+  return { examples: witness, losses, watch: end, found, flagged };
 }
 
 function withVectors(vectors: readonly ActiveVector[], { off }: Pick<RowPlan, 'off'>): string {

@@ -88,12 +88,13 @@ export async function fineTuneRun(job: Job<FinetuneRecipe>): Promise<Ending> {
   const { laws, step, probes, ...measured } = await measureDelivered(job, { paths, hashes }, training.judged, trained);
   const { measurements, harmfulLoss, byVector } = measured;
   const { trainedPrompts, witness } = trained;
-  const { watch } = witness;
+  const { flagged, watch } = witness;
   return {
     measurements,
     laws,
     ...(harmfulLoss && { harmfulLoss }),
     ...(byVector && { byVector }),
+    ...(flagged && { flagged }),
     ...(watch && { watch }),
     ...(trainedPrompts.length > 0 && { trainedPrompts }),
     protectionWeakened: weakened({

@@ -73,6 +73,7 @@ export type Ending = Pick<
   | 'taken'
   | 'harmfulLoss'
   | 'byVector'
+  | 'flagged'
   | 'watch'
   | 'trainedPrompts'
   | 'protectionWeakened'
