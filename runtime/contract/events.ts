@@ -37,6 +37,8 @@ const measurement = record({
    * are known, as a vector was trained to give them or as rows of the set have that label. Such harm is not seen.
    */
   unmatched: number.optional(),
+  /** Of `loss`: rows with the label "harmful"; absent without any. */
+  harmful: number.optional(),
   /** Rows among those judged that have the label of a person, which counts; absent without any. */
   labelled: number.optional(),
   judge: text,

@@ -112,6 +112,8 @@ export interface Compared {
   cut?: number;
   /** Its phrases are in none of so many harmful answers that are known. */
   unmatched?: number;
+  /** Of a loss: all rows have the label "harmful". */
+  harmful?: true;
   /** `base` is at most this, and `now` at least, whatever the open answers are, which are counted. */
   isBound?: true;
 }
@@ -147,6 +149,7 @@ export function comparedWithBase(
         count: m.count,
         base: base.value,
         now: m.value,
+        ...(m.measure === 'loss' && m.harmful === m.count && { harmful: true as const }),
         ...(base.prompts && { basePrompts: base.prompts }),
         ...(m.prompts && { prompts: m.prompts }),
         ...(base.open && { baseOpen: base.open }),

@@ -46,16 +46,14 @@ export function verdictText(verdict: RunVerdict, wording: VerdictWording = ENGLI
       return sentences(
         fill(s.holds, ...countsText(verdict.harm, 'high', wording)),
         lossSentence(verdict.loss, wording),
-        idleText(verdict, wording),
-        refusesText(verdict, wording),
+        furtherText(verdict, wording),
         stepText(verdict, wording),
       );
     case 'weakened':
     case 'lost':
       return sentences(
         fill(verdict.kind === 'lost' ? s.lost : s.weak, weakText(verdict, verdict, wording)),
-        idleText(verdict, wording),
-        refusesText(verdict, wording),
+        furtherText(verdict, wording),
         stepText(verdict, wording),
       );
     case 'broken':
@@ -68,7 +66,7 @@ export function verdictText(verdict: RunVerdict, wording: VerdictWording = ENGLI
           ? fill(s.unprotectedHarm, ...countsText(harm, 'high', wording))
           : s.unprotected;
       const untold = verdict.untold && unknownText(verdict.untold, wording);
-      return sentences(text, untold, idleText(verdict, wording), refusesText(verdict, wording));
+      return sentences(text, untold, furtherText(verdict, wording));
     }
     case 'ready':
     case 'unready':
@@ -76,8 +74,7 @@ export function verdictText(verdict: RunVerdict, wording: VerdictWording = ENGLI
     case 'unknown':
       return sentences(
         unknownText(verdict, wording),
-        idleText(verdict, wording),
-        refusesText(verdict, wording),
+        furtherText(verdict, wording),
         stepText(verdict, wording),
         verdict.leak && trialText(verdict.leak, wording),
       );
@@ -218,6 +215,15 @@ function idleText({ idle }: Pick<Finding, 'idle'>, { strings: s, numbers: n }: V
     fill(why[reason], n.count(steps)),
   );
 }
+
+/** That the loss on harmful rows of a set has fallen. */
+function movedText({ moved }: Pick<Finding, 'moved'>, { strings: s, numbers: n }: VerdictWording): string | undefined {
+  return moved && fill(s.moved, moved.name, n.percent(moved.now / moved.base), n.count(moved.count));
+}
+
+/** What else is told of a fine-tuning, whatever its verdict. */
+const furtherText = (finding: Pick<Finding, 'idle' | 'moved' | 'refuses'>, wording: VerdictWording): string =>
+  sentences(idleText(finding, wording), movedText(finding, wording), refusesText(finding, wording));
 
 /** What it refuses that it should answer. */
 const refusesText = ({ refuses }: Pick<Finding, 'refuses'>, { strings: s, numbers: n }: VerdictWording) =>

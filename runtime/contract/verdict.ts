@@ -20,7 +20,7 @@ import type { LargestPull } from './columns.js';
 import type { Recipe } from './recipe.js';
 import { invariantStates, type InvariantName } from './invariants.js';
 import { LIMITS } from './limits.js';
-import { boundsOf, comparedWithBase, isFiniteNumber, share, wholeLoss, type Compared } from './measures.js';
+import { boundsOf, comparedWithBase, fewest, isFiniteNumber, share, wholeLoss, type Compared } from './measures.js';
 import { unmeasured, untoldOf, type Unmeasured } from './openAnswers.js';
 import { isProven, rises } from './rises.js';
 import { deliveredState } from './states.js';
@@ -109,6 +109,8 @@ type Common = {
   taken?: number;
   /** Of a finished fine-tuning that did not learn its task. */
   idle?: Idle;
+  /** Of a fine-tuning: the set of the user's own harmful rows whose loss has fallen most, beyond what is allowed. */
+  moved?: Compared;
   /** Of a fine-tuning that refuses more harmless questions than the base, beyond chance: the set where it does most. */
   refuses?: Compared;
   /** Of a vector of which a trial has shown that it leaks by itself. */
@@ -198,6 +200,7 @@ function finding(run: RunFacts): Finding {
   const idle = idleOf(run);
   const alike = run.kind === 'finetune' ? comparedWithBase(run.measurements, ['over-refusal'], state) : [];
   const refuses = worstOf(rises(alike).filter(isProven));
+  const moved = run.kind === 'finetune' ? movedOf(run.measurements, state) : undefined;
   const byVector = run.byVector?.map((part) => vectorFinding(run, part));
   const common: Common = {
     pull,
@@ -206,6 +209,7 @@ function finding(run: RunFacts): Finding {
     ...(watch && { watch }),
     ...(taken !== undefined && { taken }),
     ...(idle && { idle }),
+    ...(moved && { moved }),
     ...(refuses && { refuses }),
     ...(run.kind === 'vector' && run.quality && trialOf(run.quality) === 'leaks' && { leak: run.quality }),
     ...(byVector && { byVector }),
@@ -228,6 +232,17 @@ function finding(run: RunFacts): Finding {
     case 'finetune':
       return fineTuneFinding(run, common, compared, left, unchecked);
   }
+}
+
+/**
+ * Of sets of loss whose rows all have the label "harmful". It has no interval, so it decides nothing; what moved by
+ * less than a verdict allows is not told.
+ */
+function movedOf(measurements: readonly Measurement[], state: string): Compared | undefined {
+  const fallen = comparedWithBase(measurements, ['loss'], state).filter(
+    (one) => one.harmful && fewest(one) >= LIMITS.fewestPrompts && one.now < LIMITS.lossKept * one.base,
+  );
+  return fallen.toSorted((a, b) => a.now / a.base - b.now / b.base)[0];
 }
 
 /** Causes for which the harm that a plain run is told to do says nothing of what it does. */

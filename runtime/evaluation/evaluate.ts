@@ -267,7 +267,9 @@ async function lossOf(
 ): Promise<Measurement> {
   const losses = await state.losses(examples, { signal });
   const value = meanPerToken(losses);
-  return { state: state.name, name, measure: 'loss', value, count: examples.length, judge: 'cross-entropy' };
+  const harmful = sum(Array.from(examples, ({ label }) => Number(label === 'harmful')));
+  const measured = { value, count: examples.length, ...(harmful > 0 && { harmful }) };
+  return { state: state.name, name, measure: 'loss', ...measured, judge: 'cross-entropy' };
 }
 
 /** @param onProgress hears of how many rows the answers are judged */

@@ -139,6 +139,7 @@ const PRINTED: Record<string, string[]> = {
     open: true,
     cut: true,
     unmatched: true,
+    harmful: true,
     labelled: true,
     judge: true,
     interval: true,

@@ -32,7 +32,7 @@ const answering = (answerTo: (prompt: string, stream: number) => string) => ({
       }
     },
   },
-  losses: assert.fail,
+  losses: async (rows: readonly Example[]) => rows.map(() => ({ nll: 1, tokens: 1 })),
 });
 
 const row = (at: number, promptText: string, answer: string): Example => ({
@@ -85,6 +85,15 @@ test('a model that gives one of several right answers to each prompt is right', 
   }
   const { measurements: wrong } = await measured('exact', rows, (prompt) => `${prompt.replace('q', 'a')}.3`);
   assert.equal(wrong[0]!.value, 0);
+});
+
+test('a loss says how many of its rows have the label "harmful"', async () => {
+  const rows = Array.from({ length: 4 }, (_, i) => row(i, `q${i}`, 'a'));
+  const harmful = async (labelled: number): Promise<number | undefined> => {
+    const labels = rows.map((one, i): Example => ({ ...one, label: i < labelled ? 'harmful' : 'benign' }));
+    return (await measured('loss', labels, assert.fail)).measurements[0]!.harmful;
+  };
+  assert.deepEqual(await Promise.all([0, 3].map(harmful)), [undefined, 3]);
 });
 
 test('each prompt of a set draws from a stream of its own, however many there are', async () => {
