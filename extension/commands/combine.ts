@@ -3,7 +3,6 @@ import { adapterName } from '../../runtime/contract/adapterName.js';
 import type { CombineResult } from '../../runtime/contract/exports.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { inputError } from '../host/errors.js';
-import { withProgress } from '../host/messages.js';
 import { revealButtons } from '../host/reveal.js';
 import { numbers, t } from '../host/text.js';
 import type { Services } from '../services/services.js';
@@ -34,10 +33,10 @@ export async function combine(
   const name = slug(adapters.map((one) => adapterName(one.path)).join(' '));
   const out = folder ?? (await freeFile(join(await rootFor(model.path), 'adapters'), name, ''));
   const params = { model: model.path, adapters, out, off, onto, rank };
-  const result = await services.workAtHand.during({ command: 'combine', given: params }, () =>
-    withProgress(t('Combining {0}', basename(out)), (onProgress, token) =>
-      services.engine.request('combine', params, { token, onProgress }),
-    ),
+  const result = await services.workAtHand.during(
+    { command: 'combine', given: params },
+    t('Combining {0}', basename(out)),
+    (onProgress, token) => services.engine.request('combine', params, { token, onProgress }),
   );
   await services.models.attach(model.path, result.path, false);
   await services.models.inspectAgain(model.path);

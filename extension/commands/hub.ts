@@ -5,7 +5,6 @@ import { errorText } from '../../runtime/contract/errors.js';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import type { Requests } from '../../runtime/contract/protocol.js';
 import { Cancelled } from '../host/errors.js';
-import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import type { Asked } from '../host/workAtHand.js';
 import type { Services } from '../services/services.js';
@@ -45,10 +44,8 @@ export function bring<K extends Download>(
     folder,
     async (into, force) => {
       const sent = params(into, force);
-      return workAtHand.during(asked(into), () =>
-        withProgress(t('Downloading {0}', sent.repository), (onProgress, token) =>
-          engine.request(name, sent, { token, onProgress }),
-        ),
+      return workAtHand.during(asked(into), t('Downloading {0}', sent.repository), (onProgress, token) =>
+        engine.request(name, sent, { token, onProgress }),
       );
     },
     (error) => ask(folder, error),

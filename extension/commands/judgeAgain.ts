@@ -9,7 +9,6 @@ import { editorModels } from '../engine/editorModels.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { COMMANDS } from '../host/contributions.js';
 import { inputError } from '../host/errors.js';
-import { withProgress } from '../host/messages.js';
 import { t } from '../host/text.js';
 import type { LabelledAnswer } from '../../runtime/contract/labels.js';
 import { canJudge, isSweep, sweepOf, type Run } from '../runs/run.js';
@@ -57,8 +56,9 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
   const kept = judgeSecrets(services.secrets);
   const secrets = await kept.get(wanted);
   const warnings: WarningEvent[] = [];
-  const ask = (): Thenable<Judged> =>
-    withProgress(t('Judging the answers'), (report, token) =>
+  const asked = { command: 'judgeAgain', given: { run, judges } } as const;
+  const ask = (): Promise<Judged> =>
+    workAtHand.during(asked, t('Judging the answers'), (report, token) =>
       engine.request(
         'judge',
         { run, judges, secrets },
@@ -76,9 +76,7 @@ async function judge(services: Needs, run: string, judges: JudgeChoice[]): Promi
     );
   let done: Judged;
   try {
-    done = await workAtHand.during({ command: 'judgeAgain', given: { run, judges } }, () =>
-      store.whileJudged(run, ask),
-    );
+    done = await store.whileJudged(run, ask);
   } finally {
     // What was judged until it was cancelled is in the folder, too.
     await readAgain(store, run);

@@ -8,7 +8,6 @@ import type { Services } from '../services/services.js';
 import { folderOf } from '../host/paths.js';
 import { revealButtons } from '../host/reveal.js';
 import { STATE_FOLDER } from '../host/state.js';
-import { withProgress } from '../host/messages.js';
 import { t, times } from '../host/text.js';
 import { adapterName } from '../../runtime/contract/adapterName.js';
 import { hubName, isHubName } from '../../runtime/contract/hubName.js';
@@ -262,10 +261,10 @@ export async function exportAdapter(
   const references = adapters.map((a) => ({ path: a.path, scale: a.scale }));
   const params = { model: model.path, adapters: references, ...form, out };
   const asked = { model: model.path, adapter: given.adapter, ...form, out };
-  const result = await services.workAtHand.during({ command: 'exportAdapter', given: asked }, () =>
-    withProgress(t('Exporting {0}', basename(out)), (onProgress, token) =>
-      services.engine.request('export', params, { token, onProgress }),
-    ),
+  const result = await services.workAtHand.during(
+    { command: 'exportAdapter', given: asked },
+    t('Exporting {0}', basename(out)),
+    (onProgress, token) => services.engine.request('export', params, { token, onProgress }),
   );
   const said = [t('Exported to {0}.', result.path), ...(result.notes ?? [])].join(' ');
   services.notices.info(said, ...revealButtons(result.path));

@@ -56,10 +56,10 @@ export async function publish(
   await confirmPlan(plan);
   const sent = { ...params, planned: plan.sha256 };
   const asked = { folder, run, repository, isPublic };
-  const done = await services.workAtHand.during({ command: 'publish', given: asked }, () =>
-    withProgress(publishing, (onProgress, cancel) =>
-      services.engine.request('publish', sent, { token: cancel, onProgress }),
-    ),
+  const done = await services.workAtHand.during(
+    { command: 'publish', given: asked },
+    publishing,
+    (onProgress, cancel) => services.engine.request('publish', sent, { token: cancel, onProgress }),
   );
   const isClosed = isPublic && !done.isPublic;
   const told = isClosed

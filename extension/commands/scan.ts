@@ -11,7 +11,6 @@ import { openData } from '../data/openData.js';
 import { hasToReview, scanSummary, type Scan } from '../data/scans.js';
 import type { Services } from '../services/services.js';
 import { setting } from '../host/settings.js';
-import { withProgress } from '../host/messages.js';
 import { numbers, t } from '../host/text.js';
 import { scanModelFor, vectorsFor, withVectors } from '../services/choice.js';
 import type { Model } from '../workspace/models.js';
@@ -49,12 +48,12 @@ export async function scan(
   const params = { model: model.path, vector, data, format, columns, limit, ...where, ...excluded };
   const reasons: string[] = [];
   const unkept = (error: unknown): void => void reasons.push(errorText(errorData(error)));
-  const asked = { file: data, model: model.path, vector };
-  const found = await services.workAtHand.during({ command: 'scan', given: asked }, async () => {
+  const asked = { command: 'scan', given: { file: data, model: model.path, vector } } as const;
+  const scanning = t('Scanning {0}', basename(data));
+  const found = await services.workAtHand.during(asked, scanning, async (onProgress, token) => {
     const perRow: ScanRow[] = [];
-    const result = await withProgress(t('Scanning {0}', basename(data)), (onProgress, token) =>
-      services.engine.request('scan', params, { token, onRows: (rows) => void perRow.push(...rows), onProgress }),
-    );
+    const onRows = (rows: ScanRow[]): void => void perRow.push(...rows);
+    const result = await services.engine.request('scan', params, { token, onRows, onProgress });
     const more = { model: model.path, before, columns, format, unkept };
     return services.scans.add(data, vector, adapterName(vector), { ...result, perRow }, more);
   });

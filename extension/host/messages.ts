@@ -28,12 +28,12 @@ export async function isAgreed(question: string, detail: string, button: string)
 }
 
 /** Says what is done now, and which part of all is. */
-type Report = (message: string, fraction?: number) => void;
+export type Report = (message: string, fraction?: number) => void;
 
 /** Shows that something is being done, with a way to cancel it. */
 export const withProgress = <T>(
   title: string,
-  work: (report: Report, token: vscode.CancellationToken) => Promise<T>,
+  work: (report: Report, token: vscode.CancellationToken) => PromiseLike<T>,
   location = vscode.ProgressLocation.Notification,
 ): Thenable<T> =>
   vscode.window.withProgress({ location, title: unlinked(title), cancellable: true }, (progress, token) => {

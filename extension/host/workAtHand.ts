@@ -1,9 +1,10 @@
 /** Work of commands that ends with its window: what that was, the next one knows. */
 import * as z from 'zod';
-import type { Memento } from 'vscode';
+import type { CancellationToken, Memento } from 'vscode';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { COMMAND_ARGUMENTS } from './commandArguments.js';
 import type { Disposable } from './disposable.js';
+import { withProgress, type Report } from './messages.js';
 
 const KEY = 'workAtHand';
 
@@ -39,14 +40,25 @@ export class WorkAtHand implements Disposable {
     return cut;
   }
 
-  async during<T>(asked: Asked, work: () => PromiseLike<T>): Promise<T> {
+  /** Does it with its progress shown, and a way to cancel it: what was cancelled has not ended with the window. */
+  async during<T>(
+    asked: Asked,
+    title: string,
+    work: (report: Report, token: CancellationToken) => PromiseLike<T>,
+  ): Promise<T> {
     this.atHand.add(asked);
     this.keep();
+    const over = (): void => {
+      if (this.atHand.delete(asked) && !this.isOver) this.keep();
+    };
     try {
-      return await work();
+      return await withProgress(title, (report, token) => {
+        // The Hub may have all of what it was asked for before.
+        if (asked.command !== 'publish') token.onCancellationRequested(over);
+        return work(report, token);
+      });
     } finally {
-      this.atHand.delete(asked);
-      if (!this.isOver) this.keep();
+      over();
     }
   }
 

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { Button } from '../../extension/host/notices.js';
 import { WorkAtHand, type Asked } from '../../extension/host/workAtHand.js';
 import { memory } from './fake/memory.js';
-import { commands, fake, Uri, workspace } from './fake/vscode.js';
+import { commands, fake, Uri, window, workspace } from './fake/vscode.js';
 import { adapter, temporary } from './support.js';
 
 const { combine } = await import('../../extension/commands/combine.js');
@@ -29,13 +29,13 @@ test('of work that ends with the window the next one tells, once; of what was do
   const first = new WorkAtHand(memory(kept));
   const asked = (file: string): Asked => ({ command: 'scan', given: { file, model: '/m', vector: '/v' } });
   assert.deepEqual(told(first), []);
-  assert.equal(await first.during(asked('/w/done.jsonl'), async () => 1), 1);
+  assert.equal(await first.during(asked('/w/done.jsonl'), 'Scanning', async () => 1), 1);
   await assert.rejects(
-    first.during(asked('/w/failed.jsonl'), () => Promise.reject(new Error('no'))),
+    first.during(asked('/w/failed.jsonl'), 'Scanning', () => Promise.reject(new Error('no'))),
     /no/,
   );
   let end = (_: Error): void => undefined;
-  const cut = first.during(asked('/w/train.jsonl'), () => new Promise((_, reject) => (end = reject)));
+  const cut = first.during(asked('/w/train.jsonl'), 'Scanning', () => new Promise((_, reject) => (end = reject)));
   first.dispose();
   // With the window its engine ends.
   end(new Error('the engine ended'));
@@ -50,6 +50,27 @@ test('of work that ends with the window the next one tells, once; of what was do
   assert.deepEqual(more, []);
   assert.deepEqual(told(new WorkAtHand(memory(kept))), []);
 });
+
+for (const [asked, isTold] of [
+  [{ command: 'scan', given: { file: '/w/train.jsonl', model: '/m', vector: '/v' } }, false],
+  [{ command: 'publish', given: { folder: '/w/a', repository: 'me/mine', isPublic: false } }, true],
+] as [Asked, boolean][])
+  test(`${asked.command}, cancelled before its window closes, is ${isTold ? 'told, as it may be done' : 'not told'}`, async (t) => {
+    const { withProgress } = window;
+    t.after(() => (window.withProgress = withProgress));
+    let cancel = (): unknown => undefined;
+    window.withProgress = async (_, work) =>
+      work({}, { onCancellationRequested: (listener: () => unknown) => (cancel = listener) });
+    const kept = new Map<string, unknown>();
+    const first = new WorkAtHand(memory(kept));
+    let end = (_: Error): void => undefined;
+    const cut = first.during(asked, 'It', () => new Promise((_, reject) => (end = reject)));
+    cancel();
+    first.dispose();
+    end(new Error('the engine ended'));
+    await assert.rejects(cut, /the engine ended/);
+    assert.equal(told(new WorkAtHand(memory(kept))).length, isTold ? 1 : 0);
+  });
 
 const MODEL = { path: '/w/m', name: 'm', adapters: [adapter('a', { path: '/w/a/adapter', attached: true })] };
 const RUN = { folder: '/w/run', progress: { state: 'finished' }, manifest: { kind: 'evaluate' } };
