@@ -58,6 +58,8 @@ const among = (names: readonly string[], file: string): boolean => names.include
 export const isTable = (file: string): boolean => among(ALWAYS, file);
 /** Above this a file is counted only when someone asks for it: counting reads all of it. */
 export const COUNTED_BYTES = 64 * 1024 * 1024;
+/** Counting what is larger takes seconds: the other files do not wait for it. */
+const QUICK_BYTES = 2 * 1024 * 1024;
 
 /** What of a workspace is no data. */
 interface Elsewhere {
@@ -113,14 +115,17 @@ export type Counted =
   | { failed: string }
   | { tooLarge: number };
 
-/** What the engine has found in data files; asked once per version of a file, one file at a time. */
+/**
+ * What the engine has found in data files; asked once per version of a file, one file at a time, and one large file
+ * beside that.
+ */
 export class DataInspector implements Disposable {
   private known = new Map<string, { version: string; variant: string; counted: Counted }>();
   /** Files that are counted or wait for it, and whether they may have changed since. */
   private waiting = new Map<string, { again: boolean }>();
   /** Files that are counted whatever their size. */
   private readonly wanted = new Set<string>();
-  private readonly turns = new Turns();
+  private readonly turns = { quick: new Turns(), large: new Turns() };
   private readonly changes = new Emitter<string>();
   /** Fires with the file that was counted, or is to be. */
   readonly onDidChange = this.changes.event;
@@ -169,7 +174,7 @@ export class DataInspector implements Disposable {
     if (this.known.get(file)?.variant === variant && !again) return;
     const own = { again: false };
     this.waiting.set(file, own);
-    void this.turns.take(async () => {
+    void this.takeTurn(file, async () => {
       own.again = false;
       const before = this.known.get(file);
       try {
@@ -191,6 +196,11 @@ export class DataInspector implements Disposable {
         if (own.again) this.ask(file, true);
       }
     });
+  }
+
+  private async takeTurn(file: string, work: () => Promise<void>): Promise<void> {
+    const size = await stat(file).then((found) => found.size, () => 0); // oxfmt-ignore
+    await this.turns[size > QUICK_BYTES ? 'large' : 'quick'].take(work);
   }
 
   private async count(file: string, size: number): Promise<Counted> {

@@ -171,3 +171,33 @@ test('whoever refreshes has those counted that failed', async (t) => {
   await again;
   assert.deepEqual(inspector.get(file), { info: { path: file, rows: 2 } });
 });
+
+test('no small file waits until a large one has been counted, and of the large ones one is counted at a time', async (t) => {
+  const root = await temporary(t);
+  const [first, second, small] = await Promise.all(
+    ['a.jsonl', 'b.jsonl', 'c.jsonl'].map((name) => write(join(root, name), 'x\n')),
+  );
+  for (const file of [first!, second!]) await truncate(file, COUNTED_BYTES);
+  const begun: string[] = [];
+  const counting = new Map<string, () => void>();
+  const inspector = new DataInspector(async (path) => {
+    begun.push(path);
+    if (path !== small) await new Promise<void>((release) => counting.set(path, release));
+    return { path } as DataInfo;
+  });
+  t.after(() => inspector.dispose());
+  const told: string[] = [];
+  const all = new Promise<void>((done) => inspector.onDidChange((file) => told.push(file) === 3 && done()));
+  const smallIsCounted = new Promise<void>((done) => inspector.onDidChange((file) => file === small && done()));
+  for (const file of [first!, second!, small!]) inspector.get(file);
+  await smallIsCounted;
+  assert.deepEqual(inspector.get(small!), { info: { path: small } });
+  while (counting.size === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const [one] = [...counting.keys()];
+  assert.deepEqual(begun.filter((file) => file !== small), [one]); // oxfmt-ignore
+  counting.get(one!)!();
+  while (counting.size === 1) await new Promise((resolve) => setTimeout(resolve, 5));
+  counting.forEach((release) => release());
+  await all;
+  assert.deepEqual(told.slice(1).sort(), [first, second]);
+});
