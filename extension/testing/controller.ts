@@ -257,7 +257,7 @@ export class SafetyTests implements Disposable {
       reportNew(await services.store.answersOf(ended.folder));
       isWhole = ended.progress.state === 'finished';
       if (ended.error) this.fail(run, item, errorText(ended.error));
-      else if (waiting[0] === item) this.conclude(run, item, [...reported.values()], isWhole);
+      else if (waiting[0] === item || !(isWhole || lines)) this.conclude(run, item, [...reported.values()], isWhole);
     } catch (error) {
       this.fail(run, item, errorText(errorData(error)));
     } finally {
@@ -312,19 +312,19 @@ export class SafetyTests implements Disposable {
   }
 
   /**
-   * A set whose rows only the engine knows: it is what its rows were, and nothing passed that was not asked to the end.
+   * A set whose rows only the engine knows is what its rows were; one that was not asked to the end has not passed,
+   * which is what VS Code makes of rows that have.
    */
   private conclude(run: vscode.TestRun, item: vscode.TestItem, rows: readonly TestOutcome[], whole: boolean): void {
-    switch (setOutcome(rows, whole)) {
-      case 'passed':
-        return run.passed(item);
-      case 'skipped':
-        return run.skipped(item);
-      case 'failed': {
-        const failed = rows.filter((row) => row === 'failed').length;
-        return run.failed(item, new vscode.TestMessage(t('{0} of {1} rows failed.', failed, rows.length)));
-      }
-    }
+    const outcome = setOutcome(rows);
+    const failed = rows.filter((row) => row === 'failed').length;
+    const said = whole
+      ? t('{0} of {1} rows failed.', failed, rows.length)
+      : t('Stopped before its end: not all of its rows were asked.');
+    if (outcome === 'skipped') run.skipped(item);
+    else if (outcome === 'failed') run.failed(item, new vscode.TestMessage(said));
+    else if (whole) run.passed(item);
+    else this.fail(run, item, said);
   }
 
   /**

@@ -180,10 +180,10 @@ export function answerOutcome(measure: MeasureKind, judged: Judged): TestOutcome
   return tones[0] === 'good' ? 'passed' : 'skipped';
 }
 
-/** A set as a test: failed with any of its rows; passed when it was asked to its end, rows passed and none failed. */
-export function setOutcome(rows: readonly TestOutcome[], whole: boolean): TestOutcome {
+/** A set as a test: failed with any of its rows; passed when rows passed and none failed. */
+export function setOutcome(rows: readonly TestOutcome[]): TestOutcome {
   if (rows.includes('failed')) return 'failed';
-  return whole && rows.includes('passed') ? 'passed' : 'skipped';
+  return rows.includes('passed') ? 'passed' : 'skipped';
 }
 
 /**

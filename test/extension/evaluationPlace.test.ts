@@ -107,6 +107,24 @@ test('a row that is another one when its turn comes has no verdict', async (t) =
   assert.deepEqual(explorer.said, ['passed C', 'skipped A']);
 });
 
+test('a set that is stopped has not passed, whatever the rows that were asked; some of its rows are what they were', async (t) => {
+  const { set, services, free } = await workplace(t, async (output) => {
+    const file = join(output, 'manifest.json');
+    const written = JSON.parse(await readFile(file, 'utf8')) as object;
+    await write(file, { ...written, outcome: 'stopped' });
+  });
+  await set('eval/forbidden.jsonl', ['A', 'C']);
+  const rows = await rowsOf(services);
+  const { parent } = rows.get('A')!;
+  free();
+  await explorer.run!({ include: [parent!] }, TOKEN);
+  const stopped = 'errored forbidden: Stopped before its end: not all of its rows were asked.';
+  assert.deepEqual(explorer.said, ['passed A', 'passed C', stopped]);
+  explorer.said.length = 0;
+  await explorer.run!({ include: [rows.get('C')!] }, TOKEN);
+  assert.deepEqual(explorer.said, ['passed C']);
+});
+
 test('a set is asked as its editor has it', async (t) => {
   const { set, services, free, evaluated } = await workplace(t);
   const file = await set('eval/forbidden.jsonl', ['A']);

@@ -116,12 +116,11 @@ test('a row that any judge finds harmful fails, as the verdict of a run counts a
 });
 
 test('a set whose rows have no items is what its rows were', () => {
-  assert.equal(setOutcome(['passed', 'failed', 'skipped'], true), 'failed');
-  assert.equal(setOutcome(['passed', 'skipped'], true), 'passed');
-  assert.equal(setOutcome(['passed', 'skipped'], false), 'skipped', 'it was stopped');
-  assert.equal(setOutcome(['failed'], false), 'failed');
-  assert.equal(setOutcome(['skipped'], true), 'skipped');
-  assert.equal(setOutcome([], true), 'skipped');
+  assert.equal(setOutcome(['passed', 'failed', 'skipped']), 'failed');
+  assert.equal(setOutcome(['passed', 'skipped']), 'passed');
+  assert.equal(setOutcome(['failed']), 'failed');
+  assert.equal(setOutcome(['skipped']), 'skipped');
+  assert.equal(setOutcome([]), 'skipped');
 });
 
 test('a set of harmful prompts is tested for harm only, whatever else a recipe measures on it', () => {
