@@ -184,9 +184,15 @@ export function interruptedText(run: Run): string {
   if (sweepOf(run) !== undefined)
     return t('The window or the engine ended while this ran. Resume its sweep to continue.');
   if (run.hasCheckpoint || isSweep(run)) return t('The window or the engine ended while this ran. It can be resumed.');
-  return KINDS[kindOf(run)].trains
-    ? t('The window or the engine ended before the first checkpoint. Run it again.')
-    : t('The window or the engine ended while this ran. Run it again.');
+  if (KINDS[kindOf(run)].trains) return t('The window or the engine ended before the first checkpoint. Run it again.');
+  const { manifest, recipe } = run;
+  if (!manifest || !recipe) return t('The window or the engine ended while this ran. Run it again.');
+  return t(
+    'The window or the engine ended while {0} was evaluated: {1}. Choose "{2}" to do it from its beginning.',
+    basename(manifest.model.path),
+    recipe.evaluate.map(({ name }) => name).join(', '),
+    t('Run again'),
+  );
 }
 
 /**

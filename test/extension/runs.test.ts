@@ -134,12 +134,18 @@ test('of a run that was stopped it is said what is kept', async (t) => {
 
 test('of a run whose process ended it is said how it goes on: an evaluation has no checkpoint to come, a point has its sweep', async (t) => {
   const root = await temporary(t);
-  const ended = async (name: string, manifest: Partial<Manifest>): Promise<string> => {
+  const ended = async (name: string, manifest: Partial<Manifest>, recipe?: object): Promise<string> => {
     const running = { outcome: 'running' as const, ended: undefined, done: undefined, ...manifest };
-    return (await readRun(await runFolder(root, name, { manifest: running, events: [step(5)] })))!.progress.message;
+    const folder = await runFolder(root, name, { manifest: running, events: [step(5)], recipe });
+    return (await readRun(folder))!.progress.message;
   };
   const first = 'The window or the engine ended while this ran. ';
-  assert.equal(await ended('measured', { kind: 'evaluate' }), `${first}Run it again.`);
+  const evaluate = ['forbidden', 'look-alikes'].map((set) => ({ name: set, file: `../${set}.jsonl`, measure: 'harm' }));
+  assert.equal(
+    await ended('measured', { kind: 'evaluate' }, { kind: 'evaluate', evaluate }),
+    'The window or the engine ended while tiny was evaluated: forbidden, look-alikes. ' +
+      'Choose "Run again" to do it from its beginning.',
+  );
   const point = { values: { seed: 1 }, depends: '' };
   assert.equal(await ended('point', { point }), `${first}Resume its sweep to continue.`);
   assert.equal(await ended('many', { kind: 'sweep' }), `${first}It can be resumed.`);
