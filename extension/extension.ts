@@ -233,7 +233,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     tokens,
     assertTrusted,
     openWalkthrough: walkthrough(context.extension),
-    reportPanels: own(new ReportPanels(context.extensionUri, store)),
+    reportPanels: own(new ReportPanels(context.extensionUri, store, notices.error)),
   };
   return { ...services, ...createPages(services, context.workspaceState, onBug, own) };
 }

@@ -61,13 +61,24 @@ const THEME = `body {
 }
 body.vscode-high-contrast .bar { fill: none; }`;
 
+/** Links of a sweep's report; VS Code would look for them beside its own page. */
+const FOLLOWED = `document.addEventListener('click', (event) => {
+  const link = event.target.closest('a')?.getAttribute('href');
+  if (!link?.startsWith('points/')) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  page.postMessage({ link });
+}, true)`;
+const MESSAGE = z.object({ link: z.string() });
+const POINT = /^points\/(?!\.+\/)([^/\\]+)\/report\.html$/;
+
 /**
  * The file behind a policy and colours. The one script is ours; it keeps which report this is, for a window that is
- * reloaded.
+ * reloaded, and tells which point of a sweep somebody goes to.
  */
 export function reportHtml(report: string, folder: string, nonce = newNonce()): string {
   const state = JSON.stringify({ report: folder }).replaceAll('<', '\\u003c');
-  const script = `<script nonce="${nonce}">acquireVsCodeApi().setState(${state})</script>`;
+  const script = `<script nonce="${nonce}">{const page = acquireVsCodeApi(); page.setState(${state}); ${FOLLOWED}}</script>`;
   return behind(`${POLICY}; script-src 'nonce-${nonce}'`, `<style>${THEME}</style>${script}${still(report)}`);
 }
 
@@ -93,6 +104,7 @@ export class ReportPanels implements vscode.WebviewPanelSerializer<unknown>, vsc
   constructor(
     private readonly extension: vscode.Uri,
     private readonly store: Pick<RunStore, 'get' | 'nameOf' | 'onDidChange'>,
+    private readonly onError: (error: unknown) => void,
   ) {
     this.disposables.add(vscode.window.registerWebviewPanelSerializer(PANELS.report, this));
     this.disposables.add(
@@ -152,6 +164,10 @@ export class ReportPanels implements vscode.WebviewPanelSerializer<unknown>, vsc
     panel.webview.html = reportHtml(text, folder);
     if (this.open.get(folder) === panel) return;
     this.open.set(folder, panel);
+    panel.webview.onDidReceiveMessage((message: unknown) => {
+      const [, point] = POINT.exec(safeParse(MESSAGE, message).data?.link ?? '') ?? [];
+      if (point !== undefined) this.show(join(folder, 'points', point)).catch(this.onError);
+    });
     panel.onDidDispose(() => this.open.get(folder) === panel && this.open.delete(folder));
   }
 }

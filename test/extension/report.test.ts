@@ -35,7 +35,7 @@ test('a report opens only in a workspace that is trusted, and one that is missin
   trusted = true;
   await openReport(services, { run: folder });
   assert.deepEqual(shown, [folder]);
-  const panels = new ReportPanels(Uri.file(root) as never, new RunStore());
+  const panels = new ReportPanels(Uri.file(root) as never, new RunStore(), assert.ifError);
   await assert.rejects(panels.show(empty), /this run has no report/);
 });
 
@@ -44,7 +44,7 @@ test('an open report is that of its run: it is read again when the run has chang
   const [folder, other] = [await runFolder(root, 'a', {}), await runFolder(root, 'b', {})];
   for (const one of [folder, other]) await write(join(one, 'report.html'), 'Protection holds');
   const store = new RunStore();
-  const panels = new ReportPanels(Uri.file(root) as never, store);
+  const panels = new ReportPanels(Uri.file(root) as never, store, assert.ifError);
   t.after(() => panels.dispose());
   for (const one of [folder, other]) {
     await store.read(one);
@@ -71,11 +71,45 @@ test('an open report is that of its run: it is read again when the run has chang
   assert.equal(second!.isDisposed, true, 'without its run');
 });
 
+test('from the report of a sweep the links of its points open their reports, and no other file', async (t) => {
+  const root = await temporary(t);
+  const folder = await runFolder(root, 'swept', {});
+  for (const at of ['.', 'points/rank-4']) await write(join(folder, at, 'report.html'), `Protection of ${at}`);
+  const errors: unknown[] = [];
+  const panels = new ReportPanels(Uri.file(root) as never, new RunStore(), (error) => errors.push(error));
+  t.after(() => panels.dispose());
+  fake.panels = [];
+  await panels.show(folder);
+  const [report] = fake.panels;
+  const follow = async (link: unknown): Promise<void> => {
+    await report!.message({ link });
+    await setTimeout(20);
+  };
+  for (const link of [
+    'points/../report.html',
+    'points/./report.html',
+    'points/..\\..\\x/report.html',
+    '/x',
+    'points/a/b/report.html',
+    3,
+  ])
+    // oxfmt-ignore
+    await follow(link);
+  assert.equal(fake.panels.length, 1);
+  assert.deepEqual(errors, []);
+  await follow('points/rank-4/report.html');
+  for (let i = 0; i < 200 && fake.panels.length < 2; i++) await setTimeout(5);
+  assert.match(fake.panels[1]!.webview.html, /Protection of points\/rank-4/);
+  await follow('points/gone/report.html');
+  for (let i = 0; i < 200 && errors.length === 0; i++) await setTimeout(5);
+  assert.match(String(errors[0]), /this run has no report/);
+});
+
 test('reports and pages of runs that are called alike have their folders in their titles', async (t) => {
   const root = await temporary(t);
   const store = new RunStore();
   const extension = Uri.file(root) as never;
-  const reports = new ReportPanels(extension, store);
+  const reports = new ReportPanels(extension, store, assert.ifError);
   const pages = new RunPanels(extension, store, { onBug: assert.ifError } as never);
   t.after(() => [reports, pages].forEach((part) => part.dispose()));
   const named = { manifest: { name: 'a' } };

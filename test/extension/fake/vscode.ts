@@ -53,6 +53,11 @@ export class FakePanel {
     return this.received.fire({ id, request });
   }
 
+  /** Sends what is no request. */
+  message(message: object): Promise<void> {
+    return this.received.fire(message);
+  }
+
   /** Sends a request, and gives its outcome when it has been answered. */
   async request(request: object): Promise<unknown> {
     const id = this.sent.length;
