@@ -77,7 +77,6 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   registerSurfaces(services, own);
   followRuns(services, own(createTrainingView(services, context.workspaceState, logBug(services.log))), own);
   tickSteps(services, own);
-  tellCutOff(services);
   const { files, scans, models, notices, runner, runPanels } = services;
   own(
     files.onDidChange(() => {
@@ -100,6 +99,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       .finally(runPanels.allKnown),
     scans.load(),
     models.refresh(),
+    tellCutOff(services),
   ];
   for (const look of looks) look.catch(notices.error);
 }

@@ -6,8 +6,8 @@ import { t } from '../host/text.js';
 import type { Asked } from '../host/workAtHand.js';
 import type { Services } from '../services/services.js';
 
-export function tellCutOff({ workAtHand, notices }: Pick<Services, 'workAtHand' | 'notices'>): void {
-  for (const asked of workAtHand.cutOff()) {
+export async function tellCutOff({ workAtHand, notices }: Pick<Services, 'workAtHand' | 'notices'>): Promise<void> {
+  for (const asked of await workAtHand.cutOff()) {
     const { work, left, title } = toldOf(asked);
     notices.warn(`${t('{0}: this ended with its window before it was done.', work)} ${left}`, {
       title,

@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Button } from '../../extension/host/notices.js';
 import { WorkAtHand, type Asked } from '../../extension/host/workAtHand.js';
+import { processStart, thisProcess } from '../../runtime/runs/ownerOf.js';
 import { memory } from './fake/memory.js';
 import { commands, fake, Uri, window, workspace } from './fake/vscode.js';
+import { workingIn } from './otherProcess.js';
 import { adapter, temporary } from './support.js';
 
 const { combine } = await import('../../extension/commands/combine.js');
@@ -17,38 +19,59 @@ const { publish } = await import('../../extension/commands/publish.js');
 const { tellCutOff } = await import('../../extension/commands/cutOff.js');
 
 /** What a window says when it begins. */
-function told(workAtHand: WorkAtHand): { said: string; button: Button }[] {
+async function told(workAtHand: WorkAtHand): Promise<{ said: string; button: Button }[]> {
   const notices: { said: string; button: Button }[] = [];
   const warn = (said: string, ...[button]: Button[]): void => void notices.push({ said, button: button! });
-  tellCutOff({ workAtHand, notices: { warn, info: () => undefined, error: assert.ifError } });
+  await tellCutOff({ workAtHand, notices: { warn, info: () => undefined, error: assert.ifError } });
   return notices;
+}
+
+/** Work that is going on, and what ends it. */
+async function begun(
+  begin: (doing: () => Promise<never>) => Promise<unknown>,
+): Promise<{ work: Promise<unknown>; end: (error: Error) => void }> {
+  let work!: Promise<unknown>;
+  const end = await new Promise<(error: Error) => void>((resolve) => {
+    work = begin(() => new Promise((_, reject) => resolve(reject)));
+  });
+  return { work, end };
 }
 
 test('of work that ends with the window the next one tells, once; of what was done or failed none', async () => {
   const kept = new Map<string, unknown>();
   const first = new WorkAtHand(memory(kept));
   const asked = (file: string): Asked => ({ command: 'scan', given: { file, model: '/m', vector: '/v' } });
-  assert.deepEqual(told(first), []);
+  assert.deepEqual(await told(first), []);
   assert.equal(await first.during(asked('/w/done.jsonl'), 'Scanning', async () => 1), 1);
   await assert.rejects(
     first.during(asked('/w/failed.jsonl'), 'Scanning', () => Promise.reject(new Error('no'))),
     /no/,
   );
-  let end = (_: Error): void => undefined;
-  const cut = first.during(asked('/w/train.jsonl'), 'Scanning', () => new Promise((_, reject) => (end = reject)));
+  const { work, end } = await begun((doing) => first.during(asked('/w/train.jsonl'), 'Scanning', doing));
   first.dispose();
   // With the window its engine ends.
   end(new Error('the engine ended'));
-  await assert.rejects(cut, /the engine ended/);
+  await assert.rejects(work, /the engine ended/);
 
-  const [one, ...more] = told(new WorkAtHand(memory(kept)));
+  const [one, ...more] = await told(new WorkAtHand(memory(kept)));
   assert.equal(
     one!.said,
     'Scanning train.jsonl: this ended with its window before it was done. Nothing of it is kept.',
   );
   assert.equal(one!.button.title, 'Scan again');
   assert.deepEqual(more, []);
-  assert.deepEqual(told(new WorkAtHand(memory(kept))), []);
+  assert.deepEqual(await told(new WorkAtHand(memory(kept))), []);
+});
+
+test('of work that another window of the folder is doing nothing is told, until that window has ended', async (t) => {
+  const other = await workingIn(t, await temporary(t));
+  const by = { ...(await thisProcess()), pid: other.pid, started: await processStart(other.pid) };
+  const work = [{ command: 'scan', given: { file: '/w/train.jsonl', model: '/m', vector: '/v' } }];
+  const kept = new Map<string, unknown>([['workAtHand', { by, work }]]);
+  assert.deepEqual(await told(new WorkAtHand(memory(kept), 0)), []);
+  assert.deepEqual(kept.get('workAtHand'), { by, work }, 'it is still known');
+  await other.end();
+  assert.equal((await told(new WorkAtHand(memory(kept), 0))).length, 1);
 });
 
 for (const [asked, isTold] of [
@@ -63,13 +86,12 @@ for (const [asked, isTold] of [
       work({}, { onCancellationRequested: (listener: () => unknown) => (cancel = listener) });
     const kept = new Map<string, unknown>();
     const first = new WorkAtHand(memory(kept));
-    let end = (_: Error): void => undefined;
-    const cut = first.during(asked, 'It', () => new Promise((_, reject) => (end = reject)));
+    const { work, end } = await begun((doing) => first.during(asked, 'It', doing));
     cancel();
     first.dispose();
     end(new Error('the engine ended'));
-    await assert.rejects(cut, /the engine ended/);
-    assert.equal(told(new WorkAtHand(memory(kept))).length, isTold ? 1 : 0);
+    await assert.rejects(work, /the engine ended/);
+    assert.equal((await told(new WorkAtHand(memory(kept)))).length, isTold ? 1 : 0);
   });
 
 const MODEL = { path: '/w/m', name: 'm', adapters: [adapter('a', { path: '/w/a/adapter', attached: true })] };
@@ -147,7 +169,7 @@ for (const [command, { run, given, said }] of Object.entries(CASES))
       return last;
     };
     const first = await cutOff((services) => run(services, given as never));
-    const [notice, ...more] = told(new WorkAtHand(memory(kept)));
+    const [notice, ...more] = await told(new WorkAtHand(memory(kept)));
     assert.match(`${notice!.said} ${notice!.button.title}`, said);
     assert.deepEqual(more, []);
     const called: unknown[][] = [];
