@@ -60,31 +60,6 @@ export default async function reload({
     await row('Models', 'forbidden-topic').waitFor();
   });
 
-  await step(
-    'a scan that ends with its window is named by the next one, and one that was cancelled is not',
-    async () => {
-      const train = await readFile(path.join(workspace, 'data/train.jsonl'), 'utf8');
-      await writeFile(path.join(workspace, 'data/large.jsonl'), train.repeat(60));
-      const again = async () => {
-        await Promise.all([page.waitForEvent('load'), command('Developer: Reload Window')]);
-        await page.locator('.monaco-workbench').waitFor();
-        await lens('Scan for harmful rows with').waitFor({ timeout: 60_000 });
-      };
-      const scanning = notification(/^Scanning large.jsonl(?!.*ended)/);
-      const told = notification('Scanning large.jsonl: this ended with its window');
-      await container('Security Vectors');
-      await open('data/large.jsonl');
-      await press(lens('Scan for harmful rows with'), (timeout) => scanning.waitFor({ timeout }));
-      await again();
-      await told.waitFor();
-      await press(lens('Scan for harmful rows with'), (timeout) => scanning.waitFor({ timeout }));
-      await page.getByRole('button', { name: 'Cancel' }).click();
-      await scanning.waitFor({ state: 'hidden' });
-      await again();
-      assert.equal(await told.count(), 0);
-    },
-  );
-
   await step('a tab that nobody has looked at since a reload is not opened a second time', async () => {
     await open('recipes/vector.json');
     await Promise.all([page.waitForEvent('load'), command('Developer: Reload Window')]);
@@ -119,4 +94,29 @@ export default async function reload({
     await command('Security Vectors: Continue the Queue');
     for (const name of names) await row('Runs', name).filter({ hasText: 'plain' }).waitFor({ timeout: 120_000 });
   });
+
+  await step(
+    'a scan that ends with its window is named by the next one, and one that was cancelled is not',
+    async () => {
+      const train = await readFile(path.join(workspace, 'data/train.jsonl'), 'utf8');
+      await writeFile(path.join(workspace, 'data/large.jsonl'), train.repeat(60));
+      const again = async () => {
+        await Promise.all([page.waitForEvent('load'), command('Developer: Reload Window')]);
+        await page.locator('.monaco-workbench').waitFor();
+        await lens('Scan for harmful rows with').waitFor({ timeout: 60_000 });
+      };
+      const scanning = notification(/^Scanning large.jsonl(?!.*ended)/);
+      const told = notification('Scanning large.jsonl: this ended with its window');
+      await container('Security Vectors');
+      await open('data/large.jsonl');
+      await press(lens('Scan for harmful rows with'), (timeout) => scanning.waitFor({ timeout }));
+      await again();
+      await told.waitFor();
+      await press(lens('Scan for harmful rows with'), (timeout) => scanning.waitFor({ timeout }));
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      await scanning.waitFor({ state: 'hidden' });
+      await again();
+      assert.equal(await told.count(), 0);
+    },
+  );
 }
