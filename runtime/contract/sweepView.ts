@@ -169,12 +169,13 @@ function heatMaps(over: Over, find: Find, main: SweepFigure, words: Words): Heat
   if (across === undefined) return [];
   const columns = valuesOf(over[across]);
   const lines = down === undefined ? [undefined] : valuesOf(over[down]);
+  const measured = titleOf(main, words.strings);
   return pointsOf(pick(over, others)).map((fixed) => ({
-    title: [titleOf(main, words.strings), valuesText(fixed)].filter(Boolean).join(', '),
+    title: [measured, valuesText(fixed)].filter(Boolean).join(', '),
     corner: [down && axisName(down), axisName(across)].filter(Boolean).join(' \\ '),
     columns: columns.map(valueText),
     rows: lines.map((line) => ({
-      label: line === undefined ? '' : valueText(line),
+      label: line === undefined ? measured : valueText(line),
       cells: columns.map((column) => {
         const group = find({ ...fixed, [across]: column, ...(down !== undefined && { [down]: line }) });
         return group && heatCell(group, main, words);

@@ -231,6 +231,7 @@ it('the view has a cell for each setting, a curve through the means and a band f
   const view = sweepView(over, points, { strings: SWEEP_ENGLISH, numbers: numbersIn() });
   assert.match(view.summary, /3 of 4 points/);
   const [map] = view.heat;
+  assert.equal(map!.rows[0]!.label, map!.title, 'of one axis the row is named by what it shows');
   assert.deepEqual(
     map!.rows[0]!.cells.map((cell) => [cell?.text, cell?.tone, cell?.folders.length]),
     [
