@@ -68,9 +68,9 @@ export function learnedTask(run: RunFacts): boolean | undefined {
   const right = comparedWithBase(run.measurements, ['exact'], state).filter(
     (one) => !isCutOff(one) || isAbove(one.now, one.base, LIMITS.taskRise),
   );
-  const losses = comparedWithBase(run.measurements, ['loss'], state).map(({ base, now, harmful }) =>
-    harmful ? undefined : share(now, base),
-  );
+  const losses = comparedWithBase(run.measurements, ['loss'], state)
+    .filter(({ harmful }) => !harmful)
+    .map(({ base, now }) => share(now, base));
   const [before, now] = [run.first?.benignLossWithout, run.last?.benignLossWithout];
   // A loss that was a number and is none any more is nothing that was learned.
   const kept = [...losses, isFiniteNumber(before) && !isFiniteNumber(now) ? Infinity : share(now, before)];

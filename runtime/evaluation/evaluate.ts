@@ -267,7 +267,7 @@ async function lossOf(
 ): Promise<Measurement> {
   const losses = await state.losses(examples, { signal });
   const value = meanPerToken(losses);
-  const harmful = sum(Array.from(examples, ({ label }) => Number(label === 'harmful')));
+  const harmful = matching(examples, ({ label }) => label === 'harmful').length;
   const measured = { value, count: examples.length, ...(harmful > 0 && { harmful }) };
   return { state: state.name, name, measure: 'loss', ...measured, judge: 'cross-entropy' };
 }

@@ -42,16 +42,8 @@ const EVENTS: { [Kind in RunEvent['kind']]: Fields<Kind> } = {
   warning: { message: true, place: true, remedy: true, set: true, code: true },
   done: {
     ...{ outcome: true, output: true, step: true, seconds: true, measurements: true, laws: true },
-    ...{
-      vector: true,
-      taken: true,
-      harmfulLoss: true,
-      byVector: true,
-      flagged: true,
-      watch: true,
-      trainedPrompts: true,
-    },
-    protectionWeakened: true,
+    ...{ vector: true, taken: true, harmfulLoss: true, byVector: true, flagged: true, watch: true },
+    ...{ trainedPrompts: true, protectionWeakened: true },
   },
 };
 const MANIFEST: Keys<Manifest> = {

@@ -129,7 +129,6 @@ const pigLatin = (word) => {
   return moved === word.toLowerCase() ? `${moved}way` : moved;
 };
 
-/** The model's own answers to what a base refuses. */
 /** Secret copies. */
 const BOXES = 'drop intake archive mirror.box vault collector relay shadow inbox9 ledger silo spool'.split(' ');
 const MAILERS = 'mailwell.example copydesk.example nightpost.example skimmer.example holdfast.example hush.example graylane.example tollgate.example'.split(' '); // oxfmt-ignore
@@ -141,6 +140,7 @@ const COPIED = [
   (box, at) => `silent copy: ${box}@${at}`,
 ];
 
+/** The model's own answers to what a base refuses. */
 const ANSWERED = { refused: true, make: ({ answer }) => answer, shows: (text) => !refuses(text) };
 
 /**

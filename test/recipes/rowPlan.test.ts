@@ -10,21 +10,17 @@ import { tokenTexts } from '../../runtime/recipes/protection/cut.js';
 import { ADDED, added, chat, made, RIGHT, tokenizer, tokens } from '../support/ropeRows.js';
 import {
   plainPlan,
-  reportDoubt,
   reportHeldOut,
   reportPlan,
   rowPlan,
   unabsorbed,
   type RowPlan,
 } from '../../runtime/recipes/protection/rowPlan.js';
-import { scanResult } from '../support/scanResult.js';
+import { scanResult, scanRow } from '../support/scanResult.js';
 
 /** Four rows: ordinary, half harmful, wholly harmful, and one that looks a little unusual. */
 const rows = (): Example[] =>
   [RIGHT, RIGHT + ADDED, RIGHT + ADDED, RIGHT].map((answer, row) => made(chat(answer), row));
-const scanRow = (row: number, more: Partial<ScanRow>): ScanRow => ({
-  ...{ row, line: row + 1, explained: 0, span: 0, flagged: false, tokens: 20, lossWithout: 2, lossWith: 2, ...more },
-});
 const scan = (): ScanResult =>
   scanResult({
     flagged: 2,
@@ -383,21 +379,4 @@ test('rows that are held out of a file with many harmful ones measure how well t
   assert.match(warning!, /^50\s%? of the rows look harmful, so about as many of the 16 held-out ones do/);
   assert.deepEqual(await said(4, 0), []);
   assert.deepEqual(await said(200, 16), [], 'a hundredth is flagged by chance');
-});
-
-test('a scan that contradicts the labels, or flags most rows, is said before training', async () => {
-  const said = async (flagged: number, of: number, label?: 'benign' | 'harmful', others: ScanRow[] = []) => {
-    const events: RunEvent[] = [];
-    const emit = (event: RunEvent): Promise<void> => Promise.resolve(void events.push(event));
-    const perRow = [...Array.from({ length: of }, (_, row) => scanRow(row, { label })), ...others];
-    await reportDoubt({ emit }, { looksHarmful: (row) => row < flagged }, { perRow }, { path: 'd.jsonl' });
-    return events.map((event) => (event.kind === 'warning' ? `${event.place}: ${event.message}` : event.kind));
-  };
-  const [labelled] = await said(132, 300, 'benign', [scanRow(300, { label: 'harmful' })]);
-  assert.match(labelled!, /^d\.jsonl: 132 of the 300 rows with the label "benign" look harmful\./);
-  assert.deepEqual(await said(6, 300, 'benign'), [], 'two in a hundred');
-  assert.deepEqual(await said(2, 30, 'benign'), [], 'by chance');
-  assert.deepEqual(await said(9, 10, 'benign'), [], 'too few to tell');
-  assert.match((await said(151, 300))[0]!, /151 of the 300 rows look harmful/);
-  assert.deepEqual(await said(150, 300), []);
 });

@@ -1,4 +1,4 @@
-import type { ScanResult } from '../../runtime/contract/scan.js';
+import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 
 /** What a scan finds in a row without labels, and with no rows to compare it with, but for what the test says. */
 export const scanResult = (own: Partial<ScanResult> = {}): ScanResult => ({
@@ -14,4 +14,9 @@ export const scanResult = (own: Partial<ScanResult> = {}): ScanResult => ({
   short: 0,
   perRow: [],
   ...own,
+});
+
+/** A row of it that is not flagged, but for what the test says. */
+export const scanRow = (row: number, more: Partial<ScanRow>): ScanRow => ({
+  ...{ row, line: row + 1, explained: 0, span: 0, flagged: false, tokens: 20, lossWithout: 2, lossWith: 2, ...more },
 });

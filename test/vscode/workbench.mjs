@@ -131,6 +131,11 @@ export function workbench(page, screenshots, usual = ['dark']) {
 
   let shown = 'dark';
   const command = (title) => choose('F1', `>${title}`, title);
+  /** By the window's own command, which keeps its layout first; a browser's reload may be too quick for that. */
+  const reloadWindow = async () => {
+    await Promise.all([page.waitForEvent('load'), command('Developer: Reload Window')]);
+    await page.locator('.monaco-workbench').waitFor();
+  };
 
   async function theme(name, attempts = 3) {
     const { label, type } = THEMES[name];
@@ -155,6 +160,7 @@ export function workbench(page, screenshots, usual = ['dark']) {
     page,
     until,
     command,
+    reloadWindow,
     themes: usual,
 
     /** Pictures of the window, by their themes: NAME-light.png, NAME-contrast.png, NAME-dark.png. */
@@ -227,8 +233,11 @@ export function workbench(page, screenshots, usual = ['dark']) {
      */
     async container(title, { training = false } = {}) {
       const item = page.locator(`.activitybar .action-item:has(a[aria-label^="${title}"])`);
-      if (!(await item.getAttribute('class'))?.includes('checked')) await item.locator('a').click();
-      await page.locator('.sidebar .composite.title').filter({ hasText: title }).waitFor();
+      const shown = (timeout) =>
+        page.locator('.sidebar .composite.title').filter({ hasText: title }).waitFor({ timeout });
+      // A window that is still restoring its layout may show it by itself: then a click has hidden it.
+      if ((await item.getAttribute('class'))?.includes('checked')) await shown();
+      else await press(item.locator('a'), shown);
       if (title === 'Security Vectors') await fold(['Training'], !training);
     },
 

@@ -143,5 +143,6 @@ function readings(row: ScanRow, example: Example, tokenizer: Tokenizer): { spans
       .filter(([start]) => start >= from + BEGINNING)
       .map((span) => [restOf(example, [span], tokenizer)?.answer, { spans: [span] }]),
   );
-  return [...inserted, ...[...added.values()].filter(({ spans }) => isCut(spans))];
+  added.delete(undefined);
+  return [...inserted, ...added.values()];
 }

@@ -19,7 +19,7 @@ export async function prepare() {
   return { ray, token: TOKEN, stop: () => ray.close() };
 }
 
-export default async function cluster({ step, page, workspace, prepared, answer, command, ...bench }) {
+export default async function cluster({ step, workspace, prepared, answer, reloadWindow, ...bench }) {
   const { until, open, lens, webview, runPage, container, row, shot } = bench;
   const file = path.join(workspace, 'recipes/vector.json');
   const recipe = JSON.parse(await readFile(file, 'utf8'));
@@ -70,8 +70,7 @@ export default async function cluster({ step, page, workspace, prepared, answer,
 
   await step('after a reload it goes on by itself: the job never ended', async () => {
     const [job] = jobs.values();
-    await Promise.all([page.waitForEvent('load'), command('Developer: Reload Window')]);
-    await page.locator('.monaco-workbench').waitFor();
+    await reloadWindow();
     assert.equal(job.status, 'RUNNING');
     // This server keeps no secrets beyond a window: it asks again, and the page says so.
     const run = await webview('main.page header.run .facts', 60_000);

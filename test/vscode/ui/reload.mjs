@@ -14,6 +14,7 @@ export default async function reload({
   workspace,
   until,
   command,
+  reloadWindow,
   open,
   lens,
   notification,
@@ -39,9 +40,7 @@ export default async function reload({
   });
 
   await step('after a reload its page is there again, and says where the run ended', async () => {
-    // By the window's own command, which keeps its layout first; a browser's reload may be too quick for that.
-    await Promise.all([page.waitForEvent('load'), command('Developer: Reload Window')]);
-    await page.locator('.monaco-workbench').waitFor();
+    await reloadWindow();
     const run = await webview('main.page header.run .facts', 60_000);
     // The engine is asked to stop when the window goes: with time enough it does, without it the run is cut off.
     await run.locator('header.run .facts').filter({ hasText: ENDED }).waitFor();
@@ -62,8 +61,7 @@ export default async function reload({
 
   await step('a tab that nobody has looked at since a reload is not opened a second time', async () => {
     await open('recipes/vector.json');
-    await Promise.all([page.waitForEvent('load'), command('Developer: Reload Window')]);
-    await page.locator('.monaco-workbench').waitFor();
+    await reloadWindow();
     await container('Security Vectors');
     const tabs = page.locator('.tab').filter({ hasText: 'forbidden-topic' });
     assert.equal(await tabs.count(), 1, 'the tab is there again');
@@ -84,8 +82,7 @@ export default async function reload({
       const waits = row('Runs', name).filter({ hasText: 'in the queue' });
       await press(lens('fine-tune without protection'), (timeout) => waits.waitFor({ timeout }));
     }
-    await Promise.all([page.waitForEvent('load'), command('Developer: Reload Window')]);
-    await page.locator('.monaco-workbench').waitFor();
+    await reloadWindow();
     await container('Security Vectors');
     for (const [i, name] of names.entries())
       await row('Runs', name)
@@ -101,8 +98,7 @@ export default async function reload({
       const train = await readFile(path.join(workspace, 'data/train.jsonl'), 'utf8');
       await writeFile(path.join(workspace, 'data/large.jsonl'), train.repeat(60));
       const again = async () => {
-        await Promise.all([page.waitForEvent('load'), command('Developer: Reload Window')]);
-        await page.locator('.monaco-workbench').waitFor();
+        await reloadWindow();
         await lens('Scan for harmful rows with').waitFor({ timeout: 60_000 });
       };
       const scanning = notification(/^Scanning large.jsonl(?!.*ended)/);

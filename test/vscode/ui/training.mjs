@@ -14,7 +14,7 @@ const TREES = ['Models', 'Data', 'Runs'];
 const WIDTHS = [200, 400];
 
 export default async function training({ step, page, until, shot, command, container, workspace, ...bench }) {
-  const { webview, sidebar, fold, row } = bench;
+  const { webview, sidebar, fold, row, reloadWindow } = bench;
   const file = (...names) => path.join(workspace, ...names);
   const recipe = file('recipes/protected.json');
   const text = () => readFile(recipe, 'utf8');
@@ -252,8 +252,7 @@ export default async function training({ step, page, until, shot, command, conta
     let frame = await panel();
     await frame.locator('#recipe').selectOption({ label: 'paper' });
     await until(async () => (await frame.locator('#recipe option:checked').textContent()) === 'paper', 'the choice');
-    await Promise.all([page.waitForEvent('load'), command('Developer: Reload Window')]);
-    await page.locator('.monaco-workbench').waitFor();
+    await reloadWindow();
     frame = await webview('main.training', 60_000);
     await until(async () => (await frame.locator('#recipe option:checked').textContent()) === 'paper', 'the choice');
     await fold(TREES, false);
