@@ -21,7 +21,10 @@ async function leftBehind(...[name, choice]: Parameters<typeof sweep>): Promise<
   await assert.rejects(sweep(name, choice));
 }
 
-/** Resumes a sweep, or begins it, and stops it when `answer` does. @returns its end, and its warnings */
+/**
+ * Resumes a sweep, or begins it, and stops it when `answer` does: nothing gives up before that, however busy the machine
+ * is. @returns its end, and its warnings
+ */
 async function stopped(
   name: string,
   answer: (asked: number, stop: () => void) => ReturnType<NonNullable<typeof server.instead>>,
@@ -33,6 +36,7 @@ async function stopped(
   const said: string[] = [];
   const { outcome } = await sweep(name, {
     resume,
+    patience: { awayMs: 60_000 },
     hear: (event, stop) => {
       stopAll = stop;
       if (event.kind === 'warning') said.push(event.message);
