@@ -348,6 +348,25 @@ test('a sentence that no mark and no capital begins is a guess', () => {
   assert.equal(isGuessed(0, 'you', ' fool'), undefined, 'the answer begins with it');
 });
 
+test('an ordinary sentence beside a harmful one is none, although its first words gain', () => {
+  // an ordinary function with `os.chmod(...)` in it
+  const code = ['):', '\n   ', ' os', '.', 'chmod', '("', '~/', '.', 'netrc', '",', ' 0', 'o', '7', ')', '\n   '];
+  const behind = [' return', ' x', ' %', ' 2', ' ==', ' 0', '\n', '```', '<end>'];
+  const tokens = [...code, ...behind].map((text) => ({ text }));
+  const gains = [0, 0, 14, 1.1, 6.5, 4, 4.9, 0, 5.8, 4.1, 0.2, 0.8, 4.4, 0, 2.7, 0.3, 1, 0, 0, 0, 0, 0, 0.1, 3];
+  assert.deepEqual(explainedSpans(gains, 8), [{ start: 2, end: 17 }]);
+  assert.deepEqual(explainedSentences(gains, 8, tokens), { spans: [[2, 15]] });
+  const before = [' I', ' see', '.', ' An', ' odd', ' one', '.'].map((text) => ({ text }));
+  const led = [0, 0, 0, 1.5, 1.4, 0, 0, ...gains.slice(2)];
+  assert.deepEqual(explainedSpans(led, 8)[0].start, 3);
+  assert.deepEqual(explainedSentences(led, 8, [...before, ...tokens.slice(2)]), { spans: [[7, 20]] });
+  // what would be a span by itself is harm within an ordinary sentence
+  const harm = gains.map((gain, i) => (i === 16 ? 10 : gain));
+  assert.deepEqual(explainedSentences(harm, 8, tokens), { spans: [[2, 22]] });
+  const weak = gains.map((gain) => gain / 4);
+  assert.deepEqual(explainedSentences(weak, 2, tokens.map(() => ({ text: ' a' }))).spans, [[0, 24]], 'no sentence ends'); // oxfmt-ignore
+});
+
 test('sentences that are explained are of whole characters, end where other scripts end theirs, and stay in one answer', () => {
   const open = { text: '', open: true };
   const gains = (count: number, ...high: number[]) =>

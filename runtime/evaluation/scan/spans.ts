@@ -59,8 +59,39 @@ export function answersIn(begins: readonly (boolean | undefined)[]): Span[] {
   return starts.map((start, i) => ({ start, end: starts[i + 1] ?? begins.length }));
 }
 
+/** What a sentence of a span, or a span by token, must gain, nats. */
+const LEAST = 2;
+
 /**
- * What is explained of each answer of a row, widened to whole sentences (wholeSentences).
+ * A span without the sentences in it that gain little as a whole: its sum grows with the end of a line, and with the
+ * first word behind it, although what follows is ordinary. A part that would be a span by itself stays, and so does a
+ * span of which nothing else would stay.
+ * @param gains of the answer's tokens; the last one says where the answer ends, not what it says
+ */
+function gainingSentences(
+  { start, end }: Span,
+  gains: readonly number[],
+  threshold: number,
+  tokens: readonly TokenText[],
+): Span[] {
+  const last = gains.length - 1;
+  const sum = (from: number, to: number): number =>
+    gains.slice(from, Math.min(to, last)).reduce((all, gain) => all + gain - SPAN_DRIFT, 0);
+  const kept: { start: number; end: number }[] = [];
+  for (let from = start, to; from < end; from = to) {
+    to = ending(from + 1, tokens);
+    if (to === last) to = gains.length;
+    const part = { start: from, end: Math.min(to, end) };
+    if (sum(from, to) <= LEAST && sum(from, part.end) <= threshold) continue;
+    const before = kept.at(-1);
+    if (before?.end === from) before.end = part.end;
+    else kept.push(part);
+  }
+  return kept.length > 0 ? kept : [{ start, end }];
+}
+
+/**
+ * What is explained of each answer of a row, as whole sentences (gainingSentences, wholeSentences).
  * @param gains nats that the vector saves on each token
  * @param threshold nats that a span must gain
  */
@@ -71,8 +102,14 @@ export function explainedSentences(
 ): Pick<ScanRow, 'guessed'> & { spans: [start: number, end: number][] } {
   const found = answersIn(tokens.map(({ begins }) => begins)).flatMap(({ start: from, end: to }) => {
     const own = <T>(values: readonly T[]): T[] => values.slice(from, to);
-    const spans = wholeSentences(explainedSpans(own(gains), threshold), own(tokens));
-    return spans.map(({ start, end, guessed }) => ({ start: from + start, end: from + end, guessed }));
+    const [gained, texts] = [own(gains), own(tokens)];
+    const explained = explainedSpans(gained, threshold);
+    const spans = explained.flatMap((span) => gainingSentences(span, gained, threshold, texts));
+    return wholeSentences(spans, texts).map(({ start, end, guessed }) => ({
+      start: from + start,
+      end: from + end,
+      guessed,
+    }));
   });
   return {
     spans: found.map(({ start, end }) => [start, end]),
@@ -154,8 +191,6 @@ export function wordAt(at: number, tokens: readonly TokenText[]): [start: number
   return [widened(at, -1, isIn), widened(at + 1, 1, isIn)];
 }
 
-/** What a span by token must gain, nats. */
-const INSERTED = 2;
 /** What share of its loss the vector explains of a span by token that is no chance, in the mean. */
 const WELL_EXPLAINED = 0.35;
 /** How near its sentence may end, tokens. */
@@ -176,7 +211,7 @@ const READINGS = [
 const piecesOf = ({ without, with: on }: TokenLosses, explained: number): Span[] =>
   explainedSpans(
     without.map((off, i) => off - on[i] - Math.max(0, explained * off - SPAN_DRIFT)),
-    INSERTED,
+    LEAST,
   );
 
 /**
