@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { Lenses } from './codelens/lenses.js';
 import { Marks } from './codelens/marks.js';
@@ -7,7 +8,7 @@ import { hubToken } from './commands/hub.js';
 import { setAttached } from './commands/models.js';
 import { registerCommands } from './commands/register.js';
 import { workspaceRoots } from './commands/root.js';
-import { keepQueue } from './commands/queue.js';
+import { requireNoneWaits } from './commands/queue.js';
 import { renames } from './data/renames.js';
 import { Reviews } from './data/reviews.js';
 import { replacePoints } from './commands/replacePoints.js';
@@ -28,6 +29,7 @@ import { modelPath } from './runs/compare.js';
 import { Estimates } from './runs/estimates.js';
 import { Follower } from './runs/follower.js';
 import { canResume, isSweep, type Run } from './runs/run.js';
+import { requireFree } from './runs/owner.js';
 import { Runner } from './runs/runner.js';
 import { RunStore } from './runs/store.js';
 import type { Services } from './services/services.js';
@@ -37,8 +39,8 @@ import { t, useTranslations } from './host/text.js';
 import { Archive } from './workspace/archive.js';
 import { dataView } from './views/data.js';
 import { dangerDecorations, modelsView } from './views/models.js';
-import { clusterSecrets, findJobs } from './commands/cluster.js';
-import { tellCutOff } from './commands/cutOff.js';
+import { clusterSecrets } from './commands/cluster.js';
+import { followWindows } from './commands/windows.js';
 import { judgeSecrets } from './commands/secrets.js';
 import { editorModels } from './engine/editorModels.js';
 import { runsView } from './views/runs.js';
@@ -49,6 +51,7 @@ import { Problems } from './data/problems.js';
 import { RecipeIndex } from './workspace/recipes.js';
 import { tickSteps, walkthrough } from './walkthrough.js';
 import { WorkspaceFiles } from './workspace/watch.js';
+import { WindowMemory } from './host/windowMemory.js';
 import { WorkAtHand } from './host/workAtHand.js';
 
 /** A chat keeps its model loaded this long after the last answer. */
@@ -73,7 +76,12 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     return part;
   };
   useTranslations(vscode.l10n, vscode.env.language);
-  const services = createServices(context, own);
+  const memory = own(
+    new WindowMemory(join(context.globalStorageUri.fsPath, 'windows'), workspaceRoots, (error) =>
+      services.notices.error(error),
+    ),
+  );
+  const services = createServices(context, memory, own);
   registerSurfaces(services, own);
   followRuns(services, own(createTrainingView(services, context.workspaceState, logBug(services.log))), own);
   tickSteps(services, own);
@@ -91,15 +99,10 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const looks = [
     files
       .scan()
-      .then(async () => {
-        // First: a run of the queue that goes on from a checkpoint is not taken for a job that was cut off.
-        own(await keepQueue(services, context.workspaceState));
-        own(findJobs(services, context.workspaceState, notices.error));
-      })
+      .then(() => followWindows(services, memory, own))
       .finally(runPanels.allKnown),
     scans.load(),
     models.refresh(),
-    tellCutOff(services),
   ];
   for (const look of looks) look.catch(notices.error);
 }
@@ -107,7 +110,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
 const pathOf = ({ uri }: vscode.WorkspaceFolder): string => uri.fsPath;
 
 /** What holds the state, and what asks the engine. */
-function createServices(context: vscode.ExtensionContext, own: Own): Services {
+function createServices(context: vscode.ExtensionContext, memory: WindowMemory, own: Own): Services {
   const log = own(vscode.window.createOutputChannel('Security Vectors', { log: true }));
   const restarts = new RestartLimit();
   const notices = createNotices(log, () => {
@@ -138,6 +141,10 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
       recipes: () => recipes.list(),
       engine: newEngine,
       assertTrusted,
+      requireFree: async (folder) => {
+        await requireFree(folder);
+        await requireNoneWaits(memory, folder);
+      },
       token: () => hubToken(context),
       ...clusterSecrets(context.secrets),
       judgeSecrets: judgeSecrets(context.secrets),
@@ -225,7 +232,7 @@ function createServices(context: vscode.ExtensionContext, own: Own): Services {
     files,
     problems,
     scans,
-    workAtHand: own(new WorkAtHand(context.workspaceState)),
+    workAtHand: new WorkAtHand(memory),
     reviews,
     mappings,
     inspector,

@@ -1,5 +1,7 @@
 /** Runs on a cluster: their secrets, and how a window that was reloaded finds them again. */
-import * as vscode from 'vscode';
+import * as z from 'zod';
+import type * as vscode from 'vscode';
+import { safeParse } from '../../runtime/contract/safeParse.js';
 import { secretKey } from '../../runtime/contract/secrets.js';
 import type { Disposable } from '../host/disposable.js';
 import { Cancelled, inputError } from '../host/errors.js';
@@ -8,6 +10,7 @@ import { secretOf } from './secrets.js';
 import { canResume, type Run } from '../runs/run.js';
 import type { RunnerOptions } from '../runs/runnerOptions.js';
 import type { Services } from '../services/services.js';
+import type { WindowMemory } from '../host/windowMemory.js';
 
 /** A recipe that names another address has no secret of this one. */
 const keyOf = (address: string, name: string): string => `cluster.${secretKey(address, name)}`;
@@ -42,8 +45,8 @@ export const clusterSecrets = (
   },
 });
 
-/** Folders of runs on a cluster that windows of this workspace began and have not seen end. */
-const OPEN = 'cluster.runs';
+/** In the memory of windows: folders of runs on a cluster that they began and have not seen end. */
+export const JOBS = 'cluster.runs';
 
 /**
  * Jobs go on while no window is open: a run that was cut off by that hears its job again, once for each window, if it
@@ -52,27 +55,38 @@ const OPEN = 'cluster.runs';
  */
 export function findJobs(
   { store, runner }: Pick<Services, 'store' | 'runner'>,
-  memento: vscode.Memento,
+  memory: Pick<WindowMemory, 'keep'>,
   onError: (error: unknown) => void,
-): Disposable {
-  const open = new Set(memento.get<string[]>(OPEN, []));
-  const left = new Set(open);
+): Disposable & { take(kept: unknown): Promise<void> } {
+  const open = new Set<string>();
+  const left = new Set<string>();
+  const keep = (): Promise<void> => memory.keep(JOBS, open.size > 0 ? [...open] : undefined);
   const look = (run: Run): void => {
     const isThere = run.recipe?.cluster !== undefined;
     // One that waits may be edited to compute here; of any other the base of a sweep may be out of reach.
     if ((!isThere && !run.live) || run.elsewhere) return;
     if (left.delete(run.folder) && isCutOff(run)) {
-      if (vscode.workspace.isTrusted) runner.resume(run.folder, undefined, true).catch(onError);
+      runner.resume(run.folder, undefined, true).catch(onError);
       return;
     }
     const isOpen = isThere && run.live;
     if (isOpen === open.has(run.folder)) return;
     if (isOpen) open.add(run.folder);
     else open.delete(run.folder);
-    void memento.update(OPEN, [...open]);
+    void keep();
   };
-  store.list().forEach(look);
-  return store.onDidChange(({ run }) => look(run));
+  const looking = store.onDidChange(({ run }) => look(run));
+  return {
+    dispose: () => looking.dispose(),
+    async take(kept) {
+      for (const folder of safeParse(z.array(z.string()), kept).data ?? []) {
+        open.add(folder);
+        left.add(folder);
+      }
+      await keep();
+      store.list().forEach(look);
+    },
+  };
 }
 
 const isCutOff = (run: Run): boolean => run.progress.state === 'interrupted' && canResume(run);

@@ -1,13 +1,14 @@
-/** What a window says of the work that ended with the one before: it is for the person to have it done again. */
+/** What a window says of the work that ended with another: it is for the person to have it done again. */
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { COMMANDS } from '../host/contributions.js';
 import { t } from '../host/text.js';
-import type { Asked } from '../host/workAtHand.js';
+import { workOf, type Asked } from '../host/workAtHand.js';
 import type { Services } from '../services/services.js';
 
-export async function tellCutOff({ workAtHand, notices }: Pick<Services, 'workAtHand' | 'notices'>): Promise<void> {
-  for (const asked of await workAtHand.cutOff()) {
+/** @param kept by the window that has ended, of its work at hand */
+export function tellCutOff({ notices }: Pick<Services, 'notices'>, kept: unknown): void {
+  for (const asked of workOf(kept)) {
     const { work, left, title } = toldOf(asked);
     notices.warn(`${t('{0}: this ended with its window before it was done.', work)} ${left}`, {
       title,

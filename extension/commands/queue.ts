@@ -3,15 +3,19 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import * as vscode from 'vscode';
 import { lastStart } from '../../runtime/contract/manifest.js';
+import type { RunOwner } from '../../runtime/contract/owner.js';
 import { RECIPE_KINDS } from '../../runtime/contract/recipeInputs.js';
 import { RUN_FILES } from '../../runtime/contract/runFiles.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import type { CommandArguments } from '../host/commandArguments.js';
 import { COMMANDS } from '../host/contributions.js';
-import { Disposables, type Disposable } from '../host/disposable.js';
-import { errorData } from '../host/errors.js';
+import type { Disposable } from '../host/disposable.js';
+import { errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
+import type { OtherWindow, WindowMemory } from '../host/windowMemory.js';
 import type { AskedRun } from '../runs/job.js';
+import { ownerText } from '../runs/owner.js';
+import { recipeToRun, type RecipeFacts } from '../runs/recipe.js';
 import { placeOf } from '../runs/run.js';
 import type { Services } from '../services/services.js';
 import { chooseRun } from './runs.js';
@@ -45,60 +49,93 @@ export function pauseQueue(
   );
 }
 
-/** The queue in the workspace's memory. */
-const KEY = 'queue';
+/** The queue, in the memory of windows. */
+export const QUEUE = 'queue';
 const flag = z.boolean().optional();
-const KEPT = z.object({
-  paused: z.boolean(),
-  waiting: z.array(
-    z.object({
-      recipe: z.string(),
-      output: z.string().optional(),
-      replace: flag,
-      resume: flag,
-      since: z.string().optional(),
-      said: z.object({ kind: z.enum(RECIPE_KINDS), output: z.string() }).optional(),
-    }),
-  ),
+const WAITING = z.object({
+  folder: z.string(),
+  recipe: z.string(),
+  output: z.string().optional(),
+  replace: flag,
+  resume: flag,
+  since: z.string().optional(),
+  said: z.object({ kind: z.enum(RECIPE_KINDS), output: z.string() }).optional(),
 });
+const KEPT = z.object({ paused: z.boolean(), waiting: z.array(WAITING) });
+
+const keptOf = (kept: unknown): z.output<typeof KEPT> => safeParse(KEPT, kept).data ?? { paused: false, waiting: [] };
 
 /**
- * Runs that wait outlive their window: the next one has the same queue, once its workspace is trusted. First in it is
- * the one that was made ready to begin. One that has begun is not in it: its folder says how it ended, and it is
- * resumed.
+ * Runs that wait outlive their window: another one has them, behind its own. First of them is the one that was made
+ * ready to begin. One that has begun is not among them: its folder says how it ended, and it is resumed.
  */
-export async function keepQueue(
+export function keepQueue(
   { runner, store, notices }: Parts & Pick<Services, 'notices'>,
-  memento: Pick<vscode.Memento, 'get' | 'update'>,
-): Promise<Disposable> {
-  const disposables = new Disposables();
-  const keep = (): void => void memento.update(KEY, { paused: runner.paused, waiting: runner.asked() });
-  const restore = async (): Promise<void> => {
-    const { paused, waiting } = safeParse(KEPT, memento.get(KEY)).data ?? { paused: false, waiting: [] };
+  memory: Pick<WindowMemory, 'keep'>,
+): Disposable & { take(kept: unknown, atBeginning: boolean): Promise<void> } {
+  const keep = (): Promise<void> => {
+    const { paused } = runner;
+    const waiting = runner.asked();
+    return memory.keep(QUEUE, paused || waiting.length > 0 ? { paused, waiting } : undefined);
+  };
+  const keeping = runner.onDidChangeQueue(() => void keep());
+  const take = async (kept: unknown, atBeginning: boolean): Promise<void> => {
+    const { paused, waiting } = keptOf(kept);
+    if (waiting.length === 0 && !(paused && atBeginning)) return;
     const left: string[] = [];
     const isPaused = paused || runner.paused;
-    // None begins before all are in their places, and the memory has let go of it.
+    const before = new Set(runner.queue());
+    // None begins before all are in their places, and kept there.
     runner.pause(true);
-    for (const { since, ...asked } of waiting) {
+    for (const { since, folder, ...asked } of waiting) {
       const { recipe, ...more } = asked;
       try {
-        if (since !== undefined && (await hasBegun(store, asked, since))) continue;
+        if (runner.has(folder) || (since !== undefined && (await hasBegun(store, asked, since)))) continue;
         await runner.start(recipe, { ...more, byItself: true });
       } catch (error) {
         left.push(`${vscode.workspace.asRelativePath(recipe)}: ${errorData(error).message}`);
       }
     }
-    disposables.add(runner.onDidChangeQueue(keep));
+    const taken = runner.queue().filter((folder) => !before.has(folder));
+    await keep();
     runner.pause(isPaused);
+    if (taken.length > 0 && !atBeginning)
+      notices.info(
+        t(
+          'Runs that waited in a window that has ended wait in this one now: {0}.',
+          taken.map((folder) => store.nameOf(store.get(folder)!)).join(', '),
+        ),
+      );
     if (left.length > 0)
       notices.warn(t('Some waiting runs are no longer in the queue. {0}', left.join(' ')), {
         title: t('Run a recipe'),
         run: () => vscode.commands.executeCommand(COMMANDS.runRecipe),
       });
   };
-  if (vscode.workspace.isTrusted) await restore();
-  else disposables.add(vscode.workspace.onDidGrantWorkspaceTrust(() => restore().catch(notices.error)));
-  return disposables;
+  return { take, dispose: () => keeping.dispose() };
+}
+
+/** Shows what waits in other windows. */
+export async function showOthers(store: Services['store'], others: readonly OtherWindow[]): Promise<void> {
+  const waiting = new Map<string, { owner: RunOwner; recipe?: RecipeFacts }>();
+  for (const { folder, recipe, owner } of waitingIn(others)) {
+    const known = store.get(folder)?.recipe;
+    waiting.set(folder, { owner, recipe: known ?? (await recipeToRun(recipe).catch(() => undefined)) });
+  }
+  store.waitElsewhere(waiting);
+}
+
+const waitingIn = (others: readonly OtherWindow[]) =>
+  others.flatMap(({ owner, kept }) => keptOf(kept[QUEUE]).waiting.map((one) => ({ ...one, owner })));
+
+/** Refuses to begin what waits in another window, as a replacement or not: it would be run twice. */
+export async function requireNoneWaits(memory: Pick<WindowMemory, 'others'>, folder: string): Promise<void> {
+  const other = waitingIn(await memory.others()).find((one) => placeOf(one.folder) === placeOf(folder));
+  if (!other) return;
+  throw inputError(t('this run waits in another window ({0}).', ownerText(other.owner)), {
+    place: folder,
+    remedy: t('Let it begin there, or remove it from the queue there.'),
+  });
 }
 
 /**

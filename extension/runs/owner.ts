@@ -23,5 +23,8 @@ export async function requireFree(folder: string): Promise<void> {
   });
 }
 
+/** Of a run that waits in a window which is not this one. */
+export const waitsInText = (window: RunOwner): string => t('It waits in another window: {0}.', ownerText(window));
+
 /** "process 4711 on workstation". */
 export const ownerText = ({ pid, host }: RunOwner): string => t('process {0} on {1}', pid, host);

@@ -45,6 +45,8 @@ export interface Run {
   awaits?: string;
   /** The process that is working on it, if it is none of this window's: the command line, or another window. */
   elsewhere?: RunOwner;
+  /** The window, if it is not this one, in whose queue it waits. */
+  waitsIn?: RunOwner;
   /** Bytes of events.jsonl that are in the columns; what another process writes is read on from here. */
   eventBytes: number;
   progress: RunProgress;
@@ -115,8 +117,8 @@ export const nameOf = ({ label, name, manifest }: Run): string =>
 
 export const isFinished = (run: Run): boolean => run.manifest?.outcome === 'finished';
 
-/** Someone is working on it, here or elsewhere. */
-export const isRunning = (run: Run): boolean => run.live || run.elsewhere !== undefined;
+/** Someone is working on it or is to do so, here or elsewhere. */
+export const isRunning = (run: Run): boolean => run.live || run.elsewhere !== undefined || run.waitsIn !== undefined;
 
 /** Many runs: its points. */
 export const isSweep = (run: Run): boolean => kindOf(run) === 'sweep';

@@ -71,7 +71,7 @@ export class Runner implements Disposable {
     // The points of a sweep are replaced one by one.
     const standing = replace && written.kind !== 'sweep' ? await this.standing(target) : undefined;
     const folder = standing && isFinished(standing) ? join(target, RUN_FILES.next) : target;
-    if (!this.jobOf(folder)) await requireFree(folder);
+    if (!this.jobOf(folder)) await (this.options.requireFree ?? requireFree)(folder);
     // What the folder has of an earlier run is kept apart from what this one writes.
     await this.options.store.open(folder).catch(() => undefined);
     if (!byItself) await this.options.judgeSecrets?.get(written.judgeSecrets ?? []);
@@ -97,7 +97,7 @@ export class Runner implements Disposable {
     if (!run?.recipe) {
       throw inputError(t('there is no run to resume.'), { place: folder, remedy: t('Run its recipe again.') });
     }
-    if (!this.jobOf(folder)) await requireFree(folder);
+    if (!this.jobOf(folder)) await (this.options.requireFree ?? requireFree)(folder);
     const recipe = file ?? (await recipeFileOf(run, () => this.options.recipes?.() ?? []));
     const asked = { recipe, output: folder, resume: true };
     const facts = await factsNow({ run, asked });
@@ -164,9 +164,9 @@ export class Runner implements Disposable {
    * The same, as they were asked for, behind the one at work; without those whose starter reports their end, and is
    * gone with the window, and one that is to stop.
    */
-  asked(): AskedRun[] {
-    return this.jobs().flatMap(({ asked, quiet, source }) =>
-      quiet || source.token.isCancellationRequested ? [] : [asked],
+  asked(): (AskedRun & { folder: string })[] {
+    return this.jobs().flatMap(({ run: { folder }, asked, quiet, source }) =>
+      quiet || source.token.isCancellationRequested ? [] : [{ ...asked, folder }],
     );
   }
 

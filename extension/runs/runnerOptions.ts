@@ -11,6 +11,8 @@ export interface RunnerOptions {
   engine(): Pick<Engine, 'request' | 'dispose'>;
   /** Throws where running is not allowed (a workspace that is not trusted). */
   assertTrusted(): void;
+  /** Refuses a folder that another process works in, or in which a run of another window is to begin. */
+  requireFree?(folder: string): Promise<void>;
   /** Those of the workspace: the one of a run may be called otherwise than when it began. */
   recipes?(): readonly RecipeFacts[];
   /** Of the Hub, for adapters that recipes name by it. */

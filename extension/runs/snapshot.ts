@@ -3,7 +3,7 @@ import { takenBack } from '../../runtime/contract/columns.js';
 import { probesSince, trainSince } from './columns.js';
 import { comparison, runTitle, vectorNames } from './compare.js';
 import { expectation } from './estimates.js';
-import { ownerText } from './owner.js';
+import { ownerText, waitsInText } from './owner.js';
 import { overOf } from '../../runtime/contract/sweep.js';
 import { canJudge, canResume, canRunAgain, isOver, isRunning, isSweep, type Run } from './run.js';
 import { readingOf } from './reading.js';
@@ -39,7 +39,7 @@ export function snapshot(
     expected: run.estimate && isRunning(run) ? expectation(run.estimate) : undefined,
     ...(run.done?.taken !== undefined && { reachedGoal: takenBack(run.done) === undefined }),
     ...(over && { sweep: { over, points: run.points, canJudge: canJudge(run) } }),
-    ...(run.place !== undefined && { waits: true }),
+    ...((run.place !== undefined || run.waitsIn) && { waits: true }),
     canStop: run.live && !isOver(run),
     canResume: canResume(run),
     canRunAgain: canRunAgain(run),
@@ -60,6 +60,7 @@ export const append = (run: Run, from: RunAppend['from'], now: number): RunAppen
 
 /** The time that a run at work has taken so far goes on between two events. */
 export function progressNow(run: Run, now: number): RunProgress {
+  if (run.waitsIn) return { ...run.progress, state: 'preparing', message: waitsInText(run.waitsIn) };
   return isRunning(run) && run.since
     ? { ...run.progress, secondsElapsed: Math.max(0, now - run.since) }
     : { ...run.progress };

@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
+import { basename } from 'node:path';
 import type { ErrorData } from '../../runtime/contract/errors.js';
 import { lastStart } from '../../runtime/contract/manifest.js';
 import type { RunEvent } from '../../runtime/contract/events.js';
+import type { RunOwner } from '../../runtime/contract/owner.js';
 import { now as monotonic } from '../host/clock.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { Turns } from '../../runtime/contract/turns.js';
@@ -13,7 +15,18 @@ import type { RunLabel } from './label.js';
 import type { RecipeFacts } from './recipe.js';
 import { errorData } from '../host/errors.js';
 import { viewOf } from './reading.js';
-import { applyEvent, createRun, idleProgress, isFinished, isOver, isSweep, nameOf, sweepOf, type Run } from './run.js';
+import {
+  applyEvent,
+  createRun,
+  idleProgress,
+  isFinished,
+  isOver,
+  isSweep,
+  nameOf,
+  placeOf,
+  sweepOf,
+  type Run,
+} from './run.js';
 
 /** What happened to a run, for pages that draw it. */
 export interface RunChange {
@@ -191,6 +204,7 @@ export class RunStore implements Disposable {
       points: [],
     });
     run.elsewhere = undefined;
+    run.waitsIn = undefined;
     run.progress = { ...idleProgress(), step: run.progress.step, steps: run.progress.steps };
     this.runs.set(recipe.output, run);
     this.fire(run, 'whole');
@@ -230,6 +244,26 @@ export class RunStore implements Disposable {
     // Nobody counts the time that it waits.
     if (place !== undefined) run.since = 0;
     this.fire(run, 'whole');
+  }
+
+  /**
+   * Which runs wait in other windows, by their folders: what another process has begun, or this one, no longer does.
+   * One of which there is nothing yet is shown by what its recipe says.
+   */
+  waitElsewhere(waiting: ReadonlyMap<string, { owner: RunOwner; recipe?: RecipeFacts }>): void {
+    for (const [folder, { owner, recipe }] of waiting) {
+      const run = this.runs.get(folder) ?? createRun(folder, basename(placeOf(folder)));
+      if (run.live || run.elsewhere || isDeepStrictEqual(run.waitsIn, owner)) continue;
+      Object.assign(run, { waitsIn: owner, recipe: run.recipe ?? recipe });
+      this.runs.set(folder, run);
+      this.fire(run, 'whole');
+    }
+    for (const run of this.all()) {
+      if (!run.waitsIn || waiting.has(run.folder)) continue;
+      run.waitsIn = undefined;
+      if (run.manifest) this.fire(run, 'whole');
+      else this.forget(run.folder);
+    }
   }
 
   /** The recipe of a run that waits says something else by now. False where it does not. */

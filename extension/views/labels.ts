@@ -10,7 +10,7 @@ import { isFailed } from '../../runtime/contract/sweep.js';
 import type { Recipe } from '../../runtime/contract/recipe.js';
 import type { Icon } from '../../runtime/contract/signs.js';
 import { runTitle } from '../runs/compare.js';
-import { ownerText } from '../runs/owner.js';
+import { ownerText, waitsInText } from '../runs/owner.js';
 import { viewOf } from '../runs/reading.js';
 import { baselineName, isOver, isProtected, isRunning, isSweep, kindOf, type Run } from '../runs/run.js';
 import { translated } from '../host/strings.js';
@@ -68,6 +68,7 @@ export const dangerText = (name: string): string =>
  */
 export function runDescription(run: Run): string {
   if (run.elsewhere) return t('{0} · elsewhere', runningText(run));
+  if (run.waitsIn) return t('waits in another window');
   if (run.live) return runningText(run);
   const replacement = basename(run.folder) === RUN_FILES.next && t('replacement');
   const words: { [K in Recipe['kind']]?: string } = {
@@ -135,6 +136,7 @@ export function runTooltip(run: Run): string {
   const lines = [runTitle(run), run.folder];
   if (run.progress.message) lines.push(run.progress.message);
   if (run.elsewhere) lines.push(t('Another process is working on it: {0}.', ownerText(run.elsewhere)));
+  else if (run.waitsIn) lines.push(waitsInText(run.waitsIn));
   if (isRunning(run) && run.progress.secondsLeft !== null)
     lines.push(t('about {0} left to train', duration(run.progress.secondsLeft)));
   if (run.error) lines.push(run.error.message);
@@ -146,7 +148,11 @@ export function runTooltip(run: Run): string {
 }
 
 export const runIcon = (run: Run): Icon =>
-  run.place !== undefined ? { id: 'clock' } : isRunning(run) ? { id: 'loading~spin' } : viewOf(run).icon;
+  (run.place ?? run.waitsIn) !== undefined
+    ? { id: 'clock' }
+    : isRunning(run)
+      ? { id: 'loading~spin' }
+      : viewOf(run).icon;
 
 /** "600 rows · 2 invalid · messages", "600 rows · 171 flagged", "128 prompts": short, as a narrow view cuts it. */
 export function dataDescription(counted: Counted | undefined, scan: Scan | undefined, evaluation: boolean): string {

@@ -8,7 +8,7 @@ import { writeState } from '../../extension/host/state.js';
 import { WorkspaceModels, type Adapter, type Model } from '../../extension/workspace/models.js';
 import { fake, Uri, workspace } from './fake/vscode.js';
 import { adapter, temporary, write } from './support.js';
-import { memory } from './fake/memory.js';
+import { keeping } from './fake/memory.js';
 import { WorkAtHand } from '../../extension/host/workAtHand.js';
 
 const { addAdapter, removeModel, setAttached } = await import('../../extension/commands/models.js');
@@ -89,7 +89,7 @@ test('an adapter of the Hub is downloaded into the workspace, and listed where i
     attach: async (_: string, path: string, attached: boolean) => void done.push(`${path} ${attached}`),
     inspectAgain: async () => undefined,
   };
-  const workAtHand = new WorkAtHand(memory());
+  const workAtHand = new WorkAtHand(keeping());
   const services = { assertTrusted, engine, models, secrets: { get: async () => undefined }, workAtHand } as never;
   fake.answer = (question) =>
     question === 'Where is it?' ? 'Download from the Hugging Face Hub…' : 'someone/nice-adapter@v1';

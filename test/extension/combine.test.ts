@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fake, Uri, workspace } from './fake/vscode.js';
 import { adapter, temporary } from './support.js';
-import { memory } from './fake/memory.js';
+import { keeping } from './fake/memory.js';
 import { WorkAtHand } from '../../extension/host/workAtHand.js';
 
 const { combine } = await import('../../extension/commands/combine.js');
@@ -41,7 +41,7 @@ async function combined(t: TestContext, answers: Record<string, string>, given: 
   const attached: unknown[][] = [];
   const told: string[] = [];
   const services = {
-    ...{ assertTrusted: () => undefined, workAtHand: new WorkAtHand(memory()), engine },
+    ...{ assertTrusted: () => undefined, workAtHand: new WorkAtHand(keeping()), engine },
     models: {
       list: () => [{ path: '/w/m', name: 'm', adapters: ADAPTERS }],
       attach: async (...all: unknown[]) => void attached.push(all),

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { afterEach, describe, test } from 'node:test';
 import type { AskModel } from '../../extension/engine/editorModels.js';
 import { fake, LanguageModelError, lm } from './fake/vscode.js';
-import { memory } from './fake/memory.js';
+import { keeping } from './fake/memory.js';
 import { WorkAtHand } from '../../extension/host/workAtHand.js';
 
 const { editorModels, hasLanguageModels } = await import('../../extension/engine/editorModels.js');
@@ -130,7 +130,7 @@ test('a point of a sweep that is labelled has its sweep read again, too', async 
   });
   const services = {
     assertTrusted: () => undefined,
-    workAtHand: new WorkAtHand(memory()),
+    workAtHand: new WorkAtHand(keeping()),
     engine: { request: async () => ({}) },
     store: { read: async (folder: string) => (read.push(folder), folder === run.folder ? run : undefined) },
   };
@@ -143,7 +143,7 @@ test('a sweep is judged as a whole; it and its points are read again, and its pa
   const seen: unknown[] = [];
   const services = {
     assertTrusted: () => undefined,
-    workAtHand: new WorkAtHand(memory()),
+    workAtHand: new WorkAtHand(keeping()),
     engine: { request: async (name: string, params: object) => (seen.push([name, params]), { judges: [] }) },
     secrets: {},
     store: {

@@ -9,7 +9,7 @@ import { errorData, HumanError } from '../../runtime/support/errors.js';
 import { responseError } from '../../runtime/models/hub/responseErrors.js';
 import { COMMAND_ARGUMENTS } from '../../extension/host/commandArguments.js';
 import { commands, fake } from './fake/vscode.js';
-import { memory } from './fake/memory.js';
+import { keeping } from './fake/memory.js';
 import { WorkAtHand } from '../../extension/host/workAtHand.js';
 
 const { createNotices } = await import('../../extension/host/notices.js');
@@ -77,7 +77,7 @@ async function published(t: TestContext, kept: string | undefined, given: string
   const sent: Record<string, unknown>[] = [];
   const services = {
     assertTrusted: () => undefined,
-    workAtHand: new WorkAtHand(memory()),
+    workAtHand: new WorkAtHand(keeping()),
     engine: {
       request: async (name: string, params: Record<string, unknown>) => {
         steps.push(name);

@@ -8,7 +8,7 @@ import { recipeFacts } from '../../runtime/contract/recipeFacts.js';
 import { secretKey } from '../../runtime/contract/secrets.js';
 import { fake } from './fake/vscode.js';
 import { recipe } from './support.js';
-import { memory } from './fake/memory.js';
+import { keeping } from './fake/memory.js';
 import { WorkAtHand } from '../../extension/host/workAtHand.js';
 
 const { judgeSecrets } = await import('../../extension/commands/secrets.js');
@@ -67,7 +67,7 @@ test('who judges again gives the engine the secrets of the further judges, and n
   run.progress.state = 'finished';
   const services = {
     assertTrusted: () => undefined,
-    workAtHand: new WorkAtHand(memory()),
+    workAtHand: new WorkAtHand(keeping()),
     engine: {
       request: async (_: string, { secrets }: { secrets?: object }) => (sent.push(secrets), { judges: [] }),
     },

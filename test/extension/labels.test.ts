@@ -12,7 +12,7 @@ import { inputError } from '../../extension/host/errors.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { fake, Uri } from './fake/vscode.js';
 import { runFolder, sample, temporary, until } from './support.js';
-import { memory } from './fake/memory.js';
+import { keeping } from './fake/memory.js';
 import { WorkAtHand } from '../../extension/host/workAtHand.js';
 
 const { RunPanels } = await import('../../extension/panels/runPanel.js');
@@ -97,7 +97,7 @@ test('while a run is judged again its answers are not labelled', async (t) => {
   const { folder, store, answers } = await pageOf(t, async () => undefined);
   const services = {
     assertTrusted: () => undefined,
-    workAtHand: new WorkAtHand(memory()),
+    workAtHand: new WorkAtHand(keeping()),
     engine: {
       async request() {
         await until(() => !answers().at(-1)!.canLabel);

@@ -10,7 +10,7 @@ import { Cancelled } from '../../extension/host/errors.js';
 import { fake, Uri, window, workspace } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 import { scanResult } from '../support/scanResult.js';
-import { memory } from './fake/memory.js';
+import { keeping } from './fake/memory.js';
 import { WorkAtHand } from '../../extension/host/workAtHand.js';
 
 const { rootFor } = await import('../../extension/commands/root.js');
@@ -72,7 +72,7 @@ test('recipes, results and combined adapters', async (t) => {
   const services = {
     ...{
       assertTrusted: () => undefined,
-      workAtHand: new WorkAtHand(memory()),
+      workAtHand: new WorkAtHand(keeping()),
       inspector: { get: () => undefined },
       notices: { info: () => undefined },
     },

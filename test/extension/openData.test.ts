@@ -7,7 +7,7 @@ import { Reviews } from '../../extension/data/reviews.js';
 import { Scans } from '../../extension/data/scans.js';
 import { WorkAtHand } from '../../extension/host/workAtHand.js';
 import type { Button } from '../../extension/host/notices.js';
-import { memory } from './fake/memory.js';
+import { keeping } from './fake/memory.js';
 import { commands, fake, workspace, window } from './fake/vscode.js';
 import { adapter, temporary, write } from './support.js';
 import { scanResult } from '../support/scanResult.js';
@@ -60,7 +60,7 @@ test('what a scan or a review opens takes no document of the extension', async (
     recipes: { list: () => [] },
     reviews,
     scans: new Scans(() => [root]),
-    workAtHand: new WorkAtHand(memory()),
+    workAtHand: new WorkAtHand(keeping()),
   };
   await scan(services as never, { file: data, model: '/m', vector: '/v' });
   const { precision, device } = asked.find((params) => 'vector' in params)!;

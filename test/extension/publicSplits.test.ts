@@ -12,7 +12,7 @@ import { commitOf } from '../support/hubServer.js';
 import { jsonLines, PUBLIC } from '../support/publicSets.js';
 import { BACK, fake, Uri, workspace } from './fake/vscode.js';
 import { temporary } from './support.js';
-import { memory } from './fake/memory.js';
+import { keeping } from './fake/memory.js';
 import { WorkAtHand } from '../../extension/host/workAtHand.js';
 
 const { trainPublic } = await import('../../extension/commands/publicSets.js');
@@ -55,7 +55,7 @@ async function chosen(t: TestContext, answers: [question: RegExp, answer: string
   };
   const services = {
     assertTrusted: () => undefined,
-    workAtHand: new WorkAtHand(memory()),
+    workAtHand: new WorkAtHand(keeping()),
     engine,
     models: { list: () => [], add },
     secrets: { get: async () => undefined },

@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import type { Adapter } from '../../extension/workspace/models.js';
 import { fake, Uri, workspace } from './fake/vscode.js';
 import { adapter, temporary } from './support.js';
-import { memory } from './fake/memory.js';
+import { keeping } from './fake/memory.js';
 import { WorkAtHand } from '../../extension/host/workAtHand.js';
 
 const { publish } = await import('../../extension/commands/publish.js');
@@ -40,7 +40,7 @@ async function published(t: TestContext, adapters: Adapter[], answer: string, re
   const services = {
     ...{
       assertTrusted: () => undefined,
-      workAtHand: new WorkAtHand(memory()),
+      workAtHand: new WorkAtHand(keeping()),
       engine,
       secrets: { get: async () => 'hf_x' },
     },

@@ -1,67 +1,14 @@
 /** The runs that wait are there again in the next window of the workspace, and nothing is begun twice. */
 import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { test, type TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { DoneEvent } from '../../runtime/contract/events.js';
+import { test } from 'node:test';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
-import type { Engine } from '../../extension/engine/engine.js';
 import { goOnText, waitsFor } from '../../extension/runs/awaited.js';
-import { Runner } from '../../extension/runs/runner.js';
-import { RunStore } from '../../extension/runs/store.js';
-import { memory } from './fake/memory.js';
 import { fake, workspace } from './fake/vscode.js';
-import { recipe, runFolder, step, temporary, write } from './support.js';
-
-const { keepQueue } = await import('../../extension/commands/queue.js');
-
-/** What can begin has begun: its recipe was read once more. */
-async function settled(begun: readonly object[]): Promise<void> {
-  for (let i = 0; begun.length === 0 && i < 30; i++) await sleep(10);
-}
-
-const unanswered = (): Promise<never> => new Promise(() => undefined);
-
-/** A workspace whose windows are opened one after the other. */
-async function windows(t: TestContext) {
-  const root = await temporary(t);
-  const kept = new Map<string, unknown>();
-  const file = (name: string, more: object = {}): Promise<string> =>
-    write(join(root, `recipes/${name}.json`), recipe({ output: `../adapters/${name}`, ...more }));
-  const open = async (asks = false) => {
-    const begun: object[] = [];
-    const said: string[] = [];
-    const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
-      request: (async (_name: string, params: object) => {
-        begun.push(params);
-        return new Promise<DoneEvent>(() => undefined);
-      }) as unknown as Engine['request'],
-      dispose: () => undefined,
-    });
-    const assertTrusted = (): void => assert.ok(workspace.isTrusted);
-    const store = new RunStore();
-    // As the window does before it looks for the queue.
-    for (const name of await readdir(join(root, 'adapters')).catch(() => []))
-      for (const folder of [name, join(name, 'next')]) await store.read(join(root, 'adapters', folder));
-    // Who is asked for a secret when the window opens may be away.
-    const judgeSecrets = { get: unanswered, kept: async () => ({ key: 'sesame' }), forget: async () => undefined };
-    const runner = new Runner({ store, engine, assertTrusted, ...(asks && { judgeSecrets }) });
-    const notices = { info: () => undefined, warn: (text: string) => void said.push(text), error: assert.ifError };
-    const keeping = await keepQueue({ runner, store, notices }, memory(kept));
-    await settled(begun);
-    let isOpen = true;
-    const close = (): void => {
-      if (isOpen) runner.dispose();
-      isOpen = false;
-      keeping.dispose();
-    };
-    t.after(close);
-    return { runner, begun, said, close, names: () => runner.queue().map((folder) => folder.slice(root.length + 1)) };
-  };
-  return { root, kept, file, open };
-}
+import { runFolder, step, write } from './support.js';
+import { settled, windows } from './windows.js';
 
 /** What the engine of a run that has begun, or goes on, leaves in its folder when it is cut off. */
 async function begins(root: string, name: string, from?: string, goesOn = false): Promise<void> {
@@ -88,7 +35,7 @@ test('runs that wait are there again in their order, each as it was asked for; t
   await settled(first.begun);
   assert.equal(first.begun.length, 1);
   await begins(root, 'a');
-  first.close();
+  await first.close();
   const second = await open();
   assert.deepEqual(second.begun, [
     {
@@ -101,7 +48,7 @@ test('runs that wait are there again in their order, each as it was asked for; t
   ]);
   assert.deepEqual(second.names(), ['adapters/old', 'adapters/c/next']);
   await begins(root, 'b-2');
-  second.close();
+  await second.close();
   const third = await open();
   assert.deepEqual(third.begun, [
     { recipe: old, output: join(root, 'adapters/old'), force: false, resume: true, secrets: {} },
@@ -115,7 +62,7 @@ test('a recipe that writes elsewhere after the reload is not run: what stands th
   const first = await open();
   first.runner.pause(true);
   await first.runner.start(await file('c'), { replace: true });
-  first.close();
+  await first.close();
   await file('c', { output: '../adapters/d' });
   const second = await open();
   assert.deepEqual([second.names(), second.begun], [[], []]);
@@ -130,29 +77,31 @@ test('a queue that was paused stays so, and recipes that are gone are left out w
   await first.runner.start(gone[0]!);
   await first.runner.start(await file('b'));
   await first.runner.start(gone[1]!);
-  first.close();
+  await first.close();
   for (const path of gone) await rm(path);
   const second = await open();
   assert.deepEqual([second.runner.paused, second.begun, second.names()], [true, [], ['adapters/b']]);
   assert.equal(second.said.length, 1);
   for (const path of gone) assert.match(second.said[0]!, new RegExp(`${path}: there is no such file`));
-  second.close();
+  await second.close();
   assert.deepEqual((await open()).said, []);
 });
 
 test('without trust nothing begins and nothing is forgotten; with it the queue is there', async (t) => {
-  const { kept, file, open } = await windows(t);
+  const { root, file, open } = await windows(t);
   const first = await open();
   await first.runner.start(await file('a'));
   await first.runner.start(await file('b'));
-  first.close();
-  const before = structuredClone([...kept]);
+  await first.close();
+  const [folder] = await readdir(join(root, 'windows'));
+  const kept = (): Promise<string> => readFile(join(root, 'windows', folder!, 'kept.json'), 'utf8');
+  const before = await kept();
   workspace.isTrusted = false;
   t.after(() => (workspace.isTrusted = true));
   const second = await open();
   second.runner.pause(true);
   second.runner.pause(false);
-  assert.deepEqual([second.begun, [...kept]], [[], before]);
+  assert.deepEqual([second.begun, await kept()], [[], before]);
   workspace.isTrusted = true;
   await fake.trust.fire();
   await settled(second.begun);
@@ -160,8 +109,10 @@ test('without trust nothing begins and nothing is forgotten; with it the queue i
 });
 
 test('a memory that is no queue is none', async (t) => {
-  const { kept, open } = await windows(t);
-  kept.set('queue', { waiting: 'all' });
+  const { memory, open } = await windows(t);
+  const before = memory();
+  await before.keep('queue', { waiting: 'all' });
+  await before.dispose();
   const { runner, begun } = await open();
   assert.deepEqual([runner.queue(), begun], [[], []]);
 });
@@ -172,7 +123,7 @@ test('what waits for the run that the reload cut off does not begin, and what do
   await first.runner.start(await file('x'));
   await first.runner.start(await file('b', { vectors: [{ adapter: '../adapters/x' }] }));
   await first.runner.start(await file('c'));
-  first.close();
+  await first.close();
   await begins(root, 'x', join(root, 'recipes/x.json'));
   const second = await open();
   assert.deepEqual(
@@ -190,7 +141,7 @@ test('what waits for a replacement that the reload cut off does not begin with t
   const first = await open();
   await first.runner.start(x, { replace: true });
   await first.runner.start(await file('b', { vectors: [{ adapter: '../adapters/x' }] }));
-  first.close();
+  await first.close();
   await begins(root, 'x/next', x);
   const second = await open();
   assert.deepEqual([second.begun, second.names()], [[], ['adapters/b']]);
@@ -220,7 +171,7 @@ test('a run that a reload cuts off while it is made ready begins once more, befo
     await settled(begun);
     assert.deepEqual([names(begun), waiting(), said], [['x replaces'], ['adapters/c', 'adapters/b'], []]);
     assert.equal(runner.awaited(join(root, 'adapters/b'))!.folder, join(root, 'adapters/x/next'));
-    close();
+    await close();
   }
 });
 
@@ -232,11 +183,11 @@ test('one that was to go on from its checkpoint is asked to do so again', async 
   const first = await open();
   await first.runner.resume(join(root, 'adapters/old'));
   await settled(first.begun);
-  first.close();
+  await first.close();
   const second = await open();
   assert.deepEqual(names(second.begun), ['old resumes']);
   await begins(root, 'old', old, true);
-  second.close();
+  await second.close();
   assert.deepEqual(names((await open()).begun), []);
 });
 
@@ -246,25 +197,28 @@ test('one that its person has stopped, and one that ended while its window was c
   await first.runner.start(await file('a'));
   await settled(first.begun);
   first.runner.stop(join(root, 'adapters/a'));
-  first.close();
+  await first.close();
   const second = await open();
   assert.deepEqual([second.begun, second.names()], [[], []]);
   const x = await file('x');
   await runFolder(root, 'x', { manifest: { recipe: x } });
   await second.runner.start(x, { replace: true });
   await settled(second.begun);
-  second.close();
+  await second.close();
   await runFolder(root, 'x', { manifest: { recipe: x, started: new Date().toISOString() } });
   const third = await open();
   assert.deepEqual([third.begun, third.names()], [[], []]);
 });
 
 test('nobody is asked for secrets when the queue is there again: those that are kept are used', async (t) => {
-  const { file, kept, open } = await windows(t);
+  const { root, memory, file, open } = await windows(t);
   const judges = [{ endpoint: 'https://api.example.org/v1', model: 'm', token: 'JUDGE_KEY' }];
   const waiting = [{ recipe: await file('a', { judges }) }, { recipe: await file('b') }];
-  kept.set('queue', { paused: false, waiting });
-  const opened = await open(true);
+  const before = memory();
+  const of = ['a', 'b'].map((name, i) => ({ ...waiting[i], folder: join(root, 'adapters', name) }));
+  await before.keep('queue', { paused: false, waiting: of });
+  await before.dispose();
+  const opened = await open({ asks: true });
   await settled(opened.begun);
   assert.deepEqual([opened.runner.paused, opened.names()], [false, ['adapters/b']]);
   assert.deepEqual((opened.begun[0] as { secrets: object }).secrets, { key: 'sesame' });

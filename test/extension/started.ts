@@ -1,4 +1,5 @@
 /** The extension as VS Code starts it, in the fake. */
+import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { memory } from './fake/memory.js';
 import { Uri, workspace } from './fake/vscode.js';
@@ -14,6 +15,7 @@ export async function start(t: TestContext, project: string, isTrusted: boolean)
   const secrets = { get: async () => undefined, onDidChange: () => ({ dispose: () => undefined }) };
   const context = {
     ...{ subscriptions, secrets, workspaceState: memento, globalState: memento },
+    globalStorageUri: Uri.file(join(project, '.windows')),
     ...{ extensionUri: Uri.file(project), extension: { id: 'security-vectors' } },
   };
   await activate(context as never);

@@ -10,7 +10,7 @@ import { WorkAtHand } from '../../extension/host/workAtHand.js';
 import { Scans } from '../../extension/data/scans.js';
 import { replaceFile, unwritable } from '../../extension/host/state.js';
 import { writeLabel } from '../../extension/runs/label.js';
-import { memory } from './fake/memory.js';
+import { keeping } from './fake/memory.js';
 import { fake, Uri, workspace } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 import { scanResult } from '../support/scanResult.js';
@@ -83,7 +83,7 @@ test('what a scan finds where nothing can be written is shown, and it is said th
   const services = {
     ...{
       scans,
-      workAtHand: new WorkAtHand(memory()),
+      workAtHand: new WorkAtHand(keeping()),
       reviews: new Reviews(),
       assertTrusted: () => undefined,
       mappings: { get: () => ({ text: 'text' }) },
