@@ -79,8 +79,8 @@ export interface HeatCell {
   mark: string;
   /** Share of full colour, 0 to 1. */
   strength: number;
-  /** Runs, to be opened. */
-  folders: string[];
+  /** Its runs, and what opens each says: "Open the run 1: rate 0.001, seed 2". */
+  runs: { folder: string; open: string }[];
 }
 
 export interface HeatMap {
@@ -188,8 +188,11 @@ const MARKS: Record<Tone, string> = { good: '✓', bad: '✗', warning: '⚠', n
 
 function heatCell(group: SweepGroup, main: SweepFigure, { strings: s, numbers: n }: Words): HeatCell {
   const figure = figureLike(group, main);
-  const folders = group.points.map(({ folder }) => folder);
-  const common = { tone: group.tone, mark: MARKS[group.tone], folders };
+  const runs = group.points.map(({ folder, values }, i) => ({
+    folder,
+    open: fill(s.sweepOpen, `${i + 1}: ${valuesText(values)}`),
+  }));
+  const common = { tone: group.tone, mark: MARKS[group.tone], runs };
   if (!figure) {
     const isMade = !group.points.every(isFailed);
     return { ...common, text: isMade ? s.noMeasurement : s.verdictFailed, bound: '', strength: 0 };

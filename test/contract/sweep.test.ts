@@ -233,10 +233,10 @@ it('the view has a cell for each setting, a curve through the means and a band f
   const [map] = view.heat;
   assert.equal(map!.rows[0]!.label, map!.title, 'of one axis the row is named by what it shows');
   assert.deepEqual(
-    map!.rows[0]!.cells.map((cell) => [cell?.text, cell?.tone, cell?.folders.length]),
+    map!.rows[0]!.cells.map((cell) => [cell?.text, cell?.tone, cell?.runs.map(({ open }) => open)]),
     [
-      ['1\u00a0%', 'warning', 2],
-      ['50\u00a0%', 'bad', 1],
+      ['1\u00a0%', 'warning', ['Open the run 1: rate 1, seed 1', 'Open the run 2: rate 1, seed 2']],
+      ['50\u00a0%', 'bad', ['Open the run 1: rate 100, seed 1']],
     ],
   );
   // 1 of 100 twice is at most 5.45 %, of the prompts of one run.
@@ -287,9 +287,7 @@ it('a grid of 360 points is drawn at once, all of it', () => {
     view.heat.map(({ rows, columns }) => [rows.length, columns.length]),
     Array.from({ length: 6 }, () => [4, 5]),
   );
-  assert.ok(
-    view.heat.every(({ rows }) => rows.every(({ cells }) => cells.every((cell) => cell?.folders.length === 3))),
-  );
+  assert.ok(view.heat.every(({ rows }) => rows.every(({ cells }) => cells.every((cell) => cell?.runs.length === 3))));
   // Harm and the task, at each share.
   assert.equal(view.curves.length, 2 * 4);
   assert.ok(view.curves.every(({ lines }) => lines.length === 6 && lines.every(({ dots }) => dots.length === 5)));

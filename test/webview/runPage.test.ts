@@ -188,6 +188,7 @@ describe('the run page', { skip: missing }, () => {
     for (const part of parts) assert.equal(await made(part), false, `${part} is made anew`);
     assert.equal(await focused(), 'DIV');
     const button = `.sweep [data-run="${points[0]!.folder}"]`;
+    assert.equal(await at(button).getAttribute('aria-label'), 'Open the run 1: learningRate 0.001, rank 8');
     await page.page.evaluate((of) => document.querySelector<HTMLElement>(of)!.focus(), button);
     const before = await focused();
     const more = { warnings: [...run.warnings, { message: 'one more' }], sweep: { ...run.sweep, points } };

@@ -1,4 +1,4 @@
-import { fill, type Numbers } from '../../runtime/contract/format.js';
+import type { Numbers } from '../../runtime/contract/format.js';
 import { CURVE, type Curve } from '../../runtime/contract/sweepCurve.js';
 import { sweepView, type HeatCell, type HeatMap, type SweepView } from '../../runtime/contract/sweepView.js';
 import { el, svg } from '../dom.js';
@@ -72,14 +72,14 @@ function heatMap({ title, corner, columns, rows }: HeatMap, s: RunStrings, send:
 
 function heatCell(cell: HeatCell | undefined, s: RunStrings, send: Send): HTMLElement {
   if (!cell) return el('td', { class: 'none' }, s.sweepNotDone);
-  const opened = cell.folders.map((run, i) =>
+  const opened = cell.runs.map(({ folder: run, open }, i) =>
     el(
       'button',
       {
         class: 'point',
         'data-run': run,
-        title: fill(s.sweepOpen, String(i + 1)),
-        'aria-label': fill(s.sweepOpen, String(i + 1)),
+        title: open,
+        'aria-label': open,
         click: () => send({ type: 'openRun', run }),
       },
       String(i + 1),
