@@ -4,13 +4,15 @@ import { HostError, parsePlace } from './host/errors.js';
 import type { Notices } from './host/notices.js';
 import { runTitle } from './runs/compare.js';
 import { goOnText, waitsFor } from './runs/awaited.js';
-import { isSweep, stoppedText, type Run } from './runs/run.js';
+import { canResume, canRunAgain, isSweep, stoppedText, type Run } from './runs/run.js';
 import { viewOf } from './runs/reading.js';
 import { t } from './host/text.js';
 
-interface Pages {
+export interface Pages {
   isVisible(folder: string): boolean;
   show(folder: string): unknown;
+  /** Resumes a run that ended early, or runs it again. */
+  goOn(run: Run): unknown;
   /**
    * Of a sweep: runs it, and replaces finished points. Of another run: asks what becomes of the one that stands there,
    * and runs it.
@@ -22,7 +24,7 @@ interface Pages {
  * Says how a run ended, when its page cannot be seen; the page itself shows everything else. One that would replace a
  * result, or a sweep finished points, has run nothing, and asks.
  */
-export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
+export function notifyEnd(run: Run, pages: Omit<Pages, 'goOn'>, notices: Notices): void {
   if (run.refused)
     return notices.warn(t('{0} was not run: {1}', runTitle(run), run.refused.message), {
       title: isSweep(run) ? t('Replace them') : t('Run again'),
@@ -52,6 +54,15 @@ export function notifyEnd(run: Run, pages: Pages, notices: Notices): void {
   }
 }
 
+/** Of a run that ended with its window before it was done: another window says so, when its page cannot be seen. */
+export function notifyCutOff(run: Run, pages: Pick<Pages, 'isVisible' | 'goOn'>, notices: Pick<Notices, 'warn'>): void {
+  if (pages.isVisible(run.folder) || !(canResume(run) || canRunAgain(run))) return;
+  notices.warn(t('{0}: {1}', runTitle(run), run.progress.message), {
+    title: canResume(run) ? t('Resume') : t('Run again'),
+    run: () => pages.goOn(run),
+  });
+}
+
 /** The engine names a recipe without its folder, and another folder may have one of that name. */
 function placeIn(recipe: string | undefined, place: string): string {
   return recipe !== undefined && parsePlace(place)?.file === basename(recipe) ? join(dirname(recipe), place) : place;
@@ -65,7 +76,7 @@ export function notifyWithdrawn(run: Run, notices: Notices): void {
 /** A run that waits for what another one has not made: that one goes on first. */
 export function notifyHeld(
   { run, by }: { run: Run; by: Run },
-  { goOn, show }: Pick<Pages, 'show'> & { goOn(run: Run): unknown },
+  { goOn, show }: Pick<Pages, 'goOn' | 'show'>,
   notices: Pick<Notices, 'warn'>,
 ): void {
   const title = goOnText(by);

@@ -17,7 +17,7 @@ import { Mappings } from './data/mappings.js';
 import { previewDocuments } from './data/previews.js';
 import { Scans } from './data/scans.js';
 import { debounce } from './host/disposable.js';
-import { notifyEnd, notifyHeld, notifyWithdrawn } from './endings.js';
+import { notifyCutOff, notifyEnd, notifyHeld, notifyWithdrawn, type Pages } from './endings.js';
 import { Engine, RestartLimit } from './engine/engine.js';
 import { inputError } from './host/errors.js';
 import { readBy } from './services/choice.js';
@@ -83,7 +83,9 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   );
   const services = createServices(context, memory, own);
   registerSurfaces(services, own);
-  followRuns(services, own(createTrainingView(services, context.workspaceState, logBug(services.log))), own);
+  const training = own(createTrainingView(services, context.workspaceState, logBug(services.log)));
+  const pages = pagesOf(services, training);
+  followRuns(services, pages, own);
   tickSteps(services, own);
   const { files, scans, models, notices, runner, runPanels } = services;
   own(
@@ -99,7 +101,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const looks = [
     files
       .scan()
-      .then(() => followWindows(services, memory, own))
+      .then(() => followWindows(services, memory, (run) => notifyCutOff(run, pages, notices), own))
       .finally(runPanels.allKnown),
     scans.load(),
     models.refresh(),
@@ -260,10 +262,10 @@ function registerSurfaces(services: Services, own: Own): void {
   own(registerCommands(services));
 }
 
-/** What the end and the results of a run change elsewhere. */
-function followRuns(services: Services, training: TrainingView, own: Own): void {
-  const { runner, runPanels, notices, store, models } = services;
-  const pages = {
+/** What people see of runs, and do with them, apart from views. */
+function pagesOf(services: Services, training: TrainingView): Pages {
+  const { runPanels } = services;
+  return {
     isVisible: (folder: string) => training.isVisible(folder) || runPanels.isVisible(folder),
     replace: (run: Run) =>
       isSweep(run)
@@ -273,6 +275,11 @@ function followRuns(services: Services, training: TrainingView, own: Own): void 
     goOn: (run: Run) =>
       vscode.commands.executeCommand(COMMANDS[canResume(run) ? 'resume' : 'runAgain'], { run: run.folder }),
   };
+}
+
+/** What the end and the results of a run change elsewhere. */
+function followRuns(services: Services, pages: Pages, own: Own): void {
+  const { runner, notices, store, models } = services;
   own(runner.onDidEnd((run) => notifyEnd(run, pages, notices)));
   own(runner.onDidWithdraw((run) => notifyWithdrawn(run, notices)));
   own(runner.onDidHold((held) => notifyHeld(held, pages, notices)));

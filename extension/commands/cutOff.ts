@@ -2,8 +2,10 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { COMMANDS } from '../host/contributions.js';
+import type { Disposable } from '../host/disposable.js';
 import { t } from '../host/text.js';
 import { workOf, type Asked } from '../host/workAtHand.js';
+import type { Run } from '../runs/run.js';
 import type { Services } from '../services/services.js';
 
 /** @param kept by the window that has ended, of its work at hand */
@@ -15,6 +17,29 @@ export function tellCutOff({ notices }: Pick<Services, 'notices'>, kept: unknown
       run: () => vscode.commands.executeCommand(COMMANDS[asked.command], asked.given),
     });
   }
+}
+
+/**
+ * Tells of runs that were at work in a window that has ended, when what worked on them has ended, too: those on a
+ * cluster go on by themselves.
+ */
+export function cutOffRuns(
+  store: Services['store'],
+  tell: (run: Run) => void,
+): Disposable & { take(folders: string[]): void } {
+  const left = new Set<string>();
+  const look = (run: Run): void => {
+    if (run.elsewhere || !left.delete(run.folder) || run.live || run.recipe?.cluster) return;
+    if (['interrupted', 'stopped'].includes(run.progress.state)) tell(run);
+  };
+  const looking = store.onDidChange(({ run }) => look(run));
+  return {
+    dispose: () => looking.dispose(),
+    take(folders) {
+      for (const folder of folders) left.add(folder);
+      store.all().forEach(look);
+    },
+  };
 }
 
 /** The work, as its progress was called; what is left of it; and the button that has it done. */

@@ -67,21 +67,23 @@ const keptOf = (kept: unknown): z.output<typeof KEPT> => safeParse(KEPT, kept).d
 
 /**
  * Runs that wait outlive their window: another one has them, behind its own. First of them is the one that was made
- * ready to begin. One that has begun is not among them: its folder says how it ended, and it is resumed.
+ * ready to begin. One that has begun is not among them: its folder says how it ended, and a person has it go on. `take`
+ * gives the folders of these.
  */
 export function keepQueue(
   { runner, store, notices }: Parts & Pick<Services, 'notices'>,
   memory: Pick<WindowMemory, 'keep'>,
-): Disposable & { take(kept: unknown, atBeginning: boolean): Promise<void> } {
+): Disposable & { take(kept: unknown, atBeginning: boolean): Promise<string[]> } {
   const keep = (): Promise<void> => {
     const { paused } = runner;
     const waiting = runner.asked();
     return memory.keep(QUEUE, paused || waiting.length > 0 ? { paused, waiting } : undefined);
   };
   const keeping = runner.onDidChangeQueue(() => void keep());
-  const take = async (kept: unknown, atBeginning: boolean): Promise<void> => {
+  const take = async (kept: unknown, atBeginning: boolean): Promise<string[]> => {
     const { paused, waiting } = keptOf(kept);
-    if (waiting.length === 0 && !(paused && atBeginning)) return;
+    if (waiting.length === 0 && !(paused && atBeginning)) return [];
+    const begun: string[] = [];
     const left: string[] = [];
     const isPaused = paused || runner.paused;
     const before = new Set(runner.queue());
@@ -90,8 +92,9 @@ export function keepQueue(
     for (const { since, folder, ...asked } of waiting) {
       const { recipe, ...more } = asked;
       try {
-        if (runner.has(folder) || (since !== undefined && (await hasBegun(store, asked, since)))) continue;
-        await runner.start(recipe, { ...more, byItself: true });
+        if (runner.has(folder)) continue;
+        if (since !== undefined && (await hasBegun(store, asked, since))) begun.push(folder);
+        else await runner.start(recipe, { ...more, byItself: true });
       } catch (error) {
         left.push(`${vscode.workspace.asRelativePath(recipe)}: ${errorData(error).message}`);
       }
@@ -111,6 +114,7 @@ export function keepQueue(
         title: t('Run a recipe'),
         run: () => vscode.commands.executeCommand(COMMANDS.runRecipe),
       });
+    return begun;
   };
   return { take, dispose: () => keeping.dispose() };
 }

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { CHECKPOINT_FILE } from '../../runtime/contract/runFiles.js';
 import { goOnText, waitsFor } from '../../extension/runs/awaited.js';
 import { fake, workspace } from './fake/vscode.js';
+import { workingIn } from './otherProcess.js';
 import { runFolder, step, write } from './support.js';
 import { settled, windows } from './windows.js';
 
@@ -49,7 +50,7 @@ test('runs that wait are there again in their order, each as it was asked for; t
   assert.deepEqual(second.names(), ['adapters/old', 'adapters/c/next']);
   await begins(root, 'b-2');
   await second.close();
-  const third = await open();
+  const third = await open({ isSeen: true });
   assert.deepEqual(third.begun, [
     { recipe: old, output: join(root, 'adapters/old'), force: false, resume: true, secrets: {} },
   ]);
@@ -222,4 +223,23 @@ test('nobody is asked for secrets when the queue is there again: those that are 
   await settled(opened.begun);
   assert.deepEqual([opened.runner.paused, opened.names()], [false, ['adapters/b']]);
   assert.deepEqual((opened.begun[0] as { secrets: object }).secrets, { key: 'sesame' });
+});
+
+test('a run that ended with its window is told of, when its process has ended and its page is not in view', async (t) => {
+  const { root, file, open } = await windows(t);
+  const first = await open();
+  await first.runner.start(await file('e', { kind: 'evaluate' }));
+  await settled(first.begun);
+  const now = new Date().toISOString();
+  const manifest = { kind: 'evaluate', started: now, outcome: 'running', result: undefined } as const;
+  const folder = await runFolder(root, 'e', { manifest, recipe: { kind: 'evaluate' } });
+  const engine = await workingIn(t, folder);
+  await first.close();
+  const second = await open();
+  assert.deepEqual([second.begun, second.said], [[], []]);
+  await engine.end();
+  for (let i = 0; i < 2; i++) await second.store.read(folder);
+  assert.deepEqual(second.said, [
+    'e: The window or the engine ended while tiny was evaluated: forbidden. Choose "Run again" to do it from its beginning. [Run again]',
+  ]);
 });

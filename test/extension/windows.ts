@@ -7,13 +7,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DoneEvent } from '../../runtime/contract/events.js';
 import type { Engine } from '../../extension/engine/engine.js';
 import { Disposables } from '../../extension/host/disposable.js';
+import type { Button } from '../../extension/host/notices.js';
 import { WindowMemory } from '../../extension/host/windowMemory.js';
 import { requireFree } from '../../extension/runs/owner.js';
 import { Runner } from '../../extension/runs/runner.js';
+import type { Run } from '../../extension/runs/run.js';
 import { RunStore } from '../../extension/runs/store.js';
 import { workspace } from './fake/vscode.js';
 import { recipe, temporary, write } from './support.js';
 
+const { notifyCutOff } = await import('../../extension/endings.js');
 const { requireNoneWaits } = await import('../../extension/commands/queue.js');
 const { followWindows } = await import('../../extension/commands/windows.js');
 
@@ -42,7 +45,7 @@ export async function windows(t: TestContext) {
   const file = (name: string, more: object = {}): Promise<string> =>
     write(join(root, `recipes/${name}.json`), recipe({ output: `../adapters/${name}`, ...more }));
   const memory = (isOld = false): WindowMemory => memoryOf(join(root, 'windows'), { roots: [root], isOld });
-  const open = async ({ asks = false, isOld = false } = {}) => {
+  const open = async ({ asks = false, isOld = false, isSeen = false } = {}) => {
     const begun: object[] = [];
     const said: string[] = [];
     const engine = (): Pick<Engine, 'request' | 'dispose'> => ({
@@ -68,11 +71,13 @@ export async function windows(t: TestContext) {
       },
       ...(asks && { judgeSecrets }),
     });
-    const say = (text: string): void => void said.push(text);
+    const say = (text: string, ...[button]: Button[]): void =>
+      void said.push(button ? `${text} [${button.title}]` : text);
     const parts = new Disposables();
-    await followWindows({ runner, store, notices: { info: say, warn: say, error: assert.ifError } }, own, (part) =>
-      parts.add(part),
-    );
+    const notices = { info: say, warn: say, error: assert.ifError };
+    const pages = { isVisible: () => isSeen, goOn: () => undefined };
+    const tell = (run: Run): void => notifyCutOff(run, pages, notices);
+    await followWindows({ runner, store, notices }, own, tell, (part) => parts.add(part));
     await settled(begun);
     let isOpen = true;
     const close = async (): Promise<void> => {
