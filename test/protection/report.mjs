@@ -10,6 +10,7 @@ import path from 'node:path';
 import { attackList, attackSummary, attackTable } from './attackTables.mjs';
 import { cuts } from './cuts.mjs';
 import { sampleShortfalls, shortfalls, shortfallsInShort } from './shortfalls.mjs';
+import { probes } from './probeTable.mjs';
 import { refusals, refusalSummary } from './refusals.mjs';
 import { routedTable } from './routed.mjs';
 import { dropping, facts, halfSummary, sampleSummary, summary, times } from './summary.mjs';
@@ -26,7 +27,7 @@ const text = read(path.resolve(dir, 'protection.json'));
 const [gemma, qwen] = ['gemma', 'qwen'].map((name) => read(path.resolve(dir, `${name}.json`)));
 const refused = read(path.resolve(dir, 'refusals.json'))?.runs ?? [];
 const sample = read(path.resolve(sampleDir, 'sample.json')) ?? [];
-const [variants, tasks, insertions, routed] = ['vectors', 'tasks', 'insertions', 'routed'].map(
+const [variants, tasks, insertions, routed, probed] = ['vectors', 'tasks', 'insertions', 'routed', 'probe'].map(
   (name) => read(path.resolve(dir, `${name}.json`)) ?? [],
 );
 const [trials, attacks] = ['trial', 'attacks'].map((name) => read(path.resolve(sampleDir, `${name}.json`)) ?? []);
@@ -268,6 +269,16 @@ function taskTable(all) {
   );
 }
 
+/** A scan of the rows of seed 1 with a vector of 64 rows. */
+function scanned(trait) {
+  const variant = variants.find((one) => one.trait === trait && one.variant === '64 rows');
+  if (variant) return { ...variant, limit: 0.01 };
+  const { scan } = whole.find((run) => run.trait === trait && run.seed === 1 && run.scan?.labels && !run.form);
+  const { auroc, recall, precision, labels, limit } = scan;
+  const falseAlarms = (recall * labels.harmful * (1 / precision - 1)) / labels.benign;
+  return { auroc, recall, falseAlarms, limit: limit.falseAlarms };
+}
+
 /** Runs on bases that refuse. */
 const refusing = [...refused, ...(qwen?.runs ?? [])];
 const measured = {
@@ -294,6 +305,7 @@ const parts = {
   summaryOfChanged: summary(whole, ({ changed }) => changed),
   whole: freeText(whole.filter(({ method }) => !EARLIER.includes(method))),
   cuts: cuts(insertions),
+  probes: probes(probed, scanned),
   earlier: freeText(whole.filter(({ method }) => EARLIER.includes(method))),
   half: halfUseful(half),
   // each beside the run with the usual vector
