@@ -8,7 +8,7 @@ import { hubToken } from './commands/hub.js';
 import { setAttached } from './commands/models.js';
 import { registerCommands } from './commands/register.js';
 import { workspaceRoots } from './commands/root.js';
-import { requireNoneWaits } from './commands/queue.js';
+import { requireFreeOfOthers } from './commands/queue.js';
 import { renames } from './data/renames.js';
 import { Reviews } from './data/reviews.js';
 import { replacePoints } from './commands/replacePoints.js';
@@ -29,7 +29,6 @@ import { modelPath } from './runs/compare.js';
 import { Estimates } from './runs/estimates.js';
 import { Follower } from './runs/follower.js';
 import { canResume, isSweep, type Run } from './runs/run.js';
-import { requireFree } from './runs/owner.js';
 import { Runner } from './runs/runner.js';
 import { RunStore } from './runs/store.js';
 import type { Services } from './services/services.js';
@@ -143,10 +142,7 @@ function createServices(context: vscode.ExtensionContext, memory: WindowMemory, 
       recipes: () => recipes.list(),
       engine: newEngine,
       assertTrusted,
-      requireFree: async (folder) => {
-        await requireFree(folder);
-        await requireNoneWaits(memory, folder);
-      },
+      requireFree: (folder) => requireFreeOfOthers(memory, folder),
       token: () => hubToken(context),
       ...clusterSecrets(context.secrets),
       judgeSecrets: judgeSecrets(context.secrets),

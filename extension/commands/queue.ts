@@ -14,7 +14,7 @@ import { errorData, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import type { OtherWindow, WindowMemory } from '../host/windowMemory.js';
 import type { AskedRun } from '../runs/job.js';
-import { ownerText } from '../runs/owner.js';
+import { ownerText, requireFree } from '../runs/owner.js';
 import { recipeToRun, type RecipeFacts } from '../runs/recipe.js';
 import { placeOf } from '../runs/run.js';
 import type { Services } from '../services/services.js';
@@ -132,8 +132,12 @@ export async function showOthers(store: Services['store'], others: readonly Othe
 const waitingIn = (others: readonly OtherWindow[]) =>
   others.flatMap(({ owner, kept }) => keptOf(kept[QUEUE]).waiting.map((one) => ({ ...one, owner })));
 
-/** Refuses to begin what waits in another window, as a replacement or not: it would be run twice. */
-export async function requireNoneWaits(memory: Pick<WindowMemory, 'others'>, folder: string): Promise<void> {
+/**
+ * Refuses a folder that another process works in, and one of a run that waits in another window, as a replacement or
+ * not: it would be run twice.
+ */
+export async function requireFreeOfOthers(memory: Pick<WindowMemory, 'others'>, folder: string): Promise<void> {
+  await requireFree(folder);
   const other = waitingIn(await memory.others()).find((one) => placeOf(one.folder) === placeOf(folder));
   if (!other) return;
   throw inputError(t('this run waits in another window ({0}).', ownerText(other.owner)), {

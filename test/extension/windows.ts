@@ -9,7 +9,6 @@ import type { Engine } from '../../extension/engine/engine.js';
 import { Disposables } from '../../extension/host/disposable.js';
 import type { Button } from '../../extension/host/notices.js';
 import { WindowMemory } from '../../extension/host/windowMemory.js';
-import { requireFree } from '../../extension/runs/owner.js';
 import { Runner } from '../../extension/runs/runner.js';
 import type { Run } from '../../extension/runs/run.js';
 import { RunStore } from '../../extension/runs/store.js';
@@ -17,7 +16,7 @@ import { workspace } from './fake/vscode.js';
 import { recipe, temporary, write } from './support.js';
 
 const { notifyCutOff } = await import('../../extension/endings.js');
-const { requireNoneWaits } = await import('../../extension/commands/queue.js');
+const { requireFreeOfOthers } = await import('../../extension/commands/queue.js');
 const { followWindows } = await import('../../extension/commands/windows.js');
 
 /** A window that is open for a while takes what others leave, too; one at its beginning at once, and says less of it. */
@@ -65,10 +64,7 @@ export async function windows(t: TestContext) {
     const own = memory(isOld);
     const runner = new Runner({
       ...{ store, engine, assertTrusted },
-      requireFree: async (folder) => {
-        await requireFree(folder);
-        await requireNoneWaits(own, folder);
-      },
+      requireFree: (folder) => requireFreeOfOthers(own, folder),
       ...(asks && { judgeSecrets }),
     });
     const say = (text: string, ...[button]: Button[]): void =>
