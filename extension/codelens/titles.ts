@@ -74,10 +74,11 @@ export const markLabel = ({ p, explained }: Looks): string =>
  * What is known of a marked row: how ordinary it looks, how much of it the vector explains, and which part.
  * @param compared ordinary rows that it was compared with, and their prompts
  */
-export function markText({ p, explained, part }: Looks, vector: string, compared?: Ordinary | null): string {
+export function markText({ p, explained, part, byProbe }: Looks, vector: string, compared?: Ordinary | null): string {
   const parts = [p === undefined ? t('This row looks harmful.') : rarityText(p, compared ?? {})];
   parts.push(t('The security vector "{0}" explains {1} of its loss.', vector, percent(explained)));
   if (part) parts.push(t('It expects this in the answer: {0}', part));
+  if (byProbe) parts.push(t('To the model itself, before any training, the answer is like those of harmful rows.'));
   return parts.join(' ');
 }
 

@@ -1,4 +1,5 @@
 import type { ScanRow } from '../../runtime/contract/scan.js';
+import { isByProbe } from '../../runtime/contract/scanText.js';
 import { sum } from '../../runtime/contract/sum.js';
 import { rowKey, type RowKey } from './rows.js';
 
@@ -10,6 +11,8 @@ export interface Looks {
   p?: number;
   /** What the vector explains of the answer, or the word that decides; its beginning. */
   part?: string;
+  /** No part of it: the base's own hidden states are like those of harmful rows. */
+  byProbe?: true;
   /** Names what the row says; decisions about it are kept by this. */
   hash?: string;
 }
@@ -17,10 +20,17 @@ export interface Looks {
 /** Longer parts of an answer are cut. */
 const MAX_PART = 200;
 
-export function looksOf({ explained, p, hash, parts = [] }: ScanRow): Looks {
+export function looksOf(row: ScanRow): Looks {
+  const { explained, p, hash, parts = [] } = row;
   const text = parts.join(' … ').replace(/\s+/g, ' ');
   const part = text.length > MAX_PART ? `${text.slice(0, MAX_PART)}…` : text;
-  return { explained, ...(p !== undefined && { p }), ...(part && { part }), ...(hash && { hash }) };
+  return {
+    explained,
+    ...(p !== undefined && { p }),
+    ...(part && { part }),
+    ...(isByProbe(row) && { byProbe: true }),
+    ...(hash && { hash }),
+  };
 }
 
 /** Several rows of a file may stand in one line: the one that looks worse is told. */

@@ -88,7 +88,7 @@ export async function scan(
           : (await loadRows(context, ordinary, await readAlike(ordinary, { format, columns }), reporter)).examples,
       scanned: examples,
       precision: computing.precision ?? 'float32',
-      score: (rows) => scoresOfRows(learner, parameters, rows, scales, hooks),
+      score: (rows, probe) => scoresOfRows(learner, parameters, rows, { ...scales, probe }, hooks),
       warn: warnsOf(reporter),
     });
     const { perRow, ...result } = await scanWithInsertions(

@@ -10,7 +10,7 @@ export interface ScanRow extends z.infer<typeof scanRowSchema> {
   vector?: number;
   byVector?: Pick<
     ScanRow,
-    'explained' | 'span' | 'choice' | 'p' | 'pHarmful' | 'kl' | 'pUnchanged' | 'flagged' | 'related'
+    'explained' | 'span' | 'choice' | 'probe' | 'p' | 'pHarmful' | 'kl' | 'pUnchanged' | 'flagged' | 'related'
   >[];
   /** Of each supervised token, nats, and its KL. Only in the scan.json of a run. */
   losses?: { without: number[]; with: number[]; kl?: number[] };
@@ -22,7 +22,7 @@ export interface ScanRow extends z.infer<typeof scanRowSchema> {
  */
 export type ScanLimit = { falseAlarms: number } | { falseDiscoveries: number } | { share: number };
 /** Of how many scores a p-value is made. */
-export const SCAN_SCORES = 3;
+export const SCAN_SCORES = 4;
 export const SCAN_LIMIT = { falseAlarms: 0.01 } as const satisfies ScanLimit;
 
 export interface ScanResult {

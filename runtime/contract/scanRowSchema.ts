@@ -19,6 +19,11 @@ export const scanRowSchema = z.object({
    * an earlier version.
    */
   choice: number.optional(),
+  /**
+   * What a linear probe of the base's hidden states says of the row, near 1 like harmful rows and near −1 like ordinary
+   * ones; see docs/method.md. Absent of a vector without one.
+   */
+  probe: number.optional(),
   /** How often an ordinary row looks at least as harmful. Absent where there are no ordinary rows to compare with. */
   p: number.optional(),
   /** How often a harmful row looks at least as ordinary. Absent without harmful rows to compare with. */

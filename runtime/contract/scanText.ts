@@ -263,7 +263,8 @@ export function flaggedText(
   const shareText = (p: number): string =>
     p < least ? `p < ${Number(least.toPrecision(2))} (extrapolated)` : `p ${p.toPrecision(2)}`;
   const known = new Map(texts.map((text) => [text.hash, text]));
-  const lineOf = ({ line, hash = '', p, explained, parts, turn, related }: ScanRow): string => {
+  const lineOf = (row: ScanRow): string => {
+    const { line, hash = '', p, explained, parts, turn, related } = row;
     const text = known.get(hash);
     const said = text && (asked(text.prompt, turn) || text.answer);
     const score = p === undefined ? `${explained.toFixed(2)} explained` : shareText(p);
@@ -271,6 +272,7 @@ export function flaggedText(
       `line ${line}: ${related ? 'related' : score}`,
       ...(said ? [beginning(said)] : []),
       ...(parts ? [`explained: ${beginning(parts.join(' … '))}`] : []),
+      ...(isByProbe(row) ? ['to the base itself like harmful rows'] : []),
     ].join('  ');
   };
   return kinds(rows).flatMap((some) => {
@@ -278,6 +280,10 @@ export function flaggedText(
     return [...some.slice(0, LISTED).map(lineOf), ...(others > 0 ? [`… and ${others} more; --json lists all`] : [])];
   });
 }
+
+/** Whether a row is flagged for what the base itself makes of it: no word of it is explained. */
+export const isByProbe = ({ flagged, p, parts, probe = 0 }: ScanRow): boolean =>
+  flagged && p !== undefined && !parts && probe > 0;
 
 /**
  * Of a conversation what this answer was asked, else what was asked last: what comes before is often the same in all

@@ -5,9 +5,18 @@ import { weightsFolder } from '../models/decoder/weights.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { requireFiniteWeights } from '../models/weights/finite.js';
 import { cutOf, limitsOf, piecesOf, type PieceLimits, type Pieces } from './cut.js';
-import { comparisonGraph, gradientGraph, gradientOutput, lossGraph, sumInput, teacherGraph } from './objective.js';
+import {
+  comparisonGraph,
+  gradientGraph,
+  gradientOutput,
+  lossGraph,
+  probedLayers,
+  statesGraph,
+  sumInput,
+  teacherGraph,
+} from './objective.js';
 import { inOrder, LOSS_BATCH, pack, supervised, type Packed, type TrainingRow } from './packing.js';
-import { zeros, type Backend, type Feeds, type Session, type Tensor } from '../device/session.js';
+import { float32, zeros, type Backend, type Feeds, type Session, type Tensor } from '../device/session.js';
 
 interface LearnerOptions {
   readonly backend: Backend;
@@ -39,6 +48,18 @@ export interface Comparison {
   readonly with: RowLoss;
   /** KL(base ‖ with them) of each supervised token, nats. */
   readonly kl: readonly number[];
+  /** What a linear probe says of the row. */
+  readonly probe?: number;
+}
+
+/**
+ * A linear function of the base's hidden states at the supervised tokens of a row, in the mean, after some of its layers
+ * (probedLayers).
+ */
+export interface Probe {
+  /** [K, C]. */
+  readonly weights: Float32Array;
+  readonly bias: number;
 }
 
 /** Loss and gradients of a model with adapters, and its distributions. Parameters are given at each call by name. */
@@ -49,7 +70,9 @@ export interface Learner {
    * Each row in the frozen base (weights in place, all adapters off), and with its factors on the adapters: two
    * forwards.
    */
-  compare(rows: readonly TrainingRow[], parameters: Feeds): Promise<Comparison[]>;
+  compare(rows: readonly TrainingRow[], parameters: Feeds, probe?: Probe): Promise<Comparison[]>;
+  /** Hidden states of the base [K, C] at the supervised tokens of each row, in the mean: what a probe reads. */
+  states(rows: readonly TrainingRow[]): Promise<Float32Array[]>;
   /** Frees what `compare` has opened: weights in blocks of 4 bits twice, on a GPU. */
   endComparison(): Promise<void>;
   /**
@@ -77,8 +100,11 @@ export interface Learner {
   dispose(): Promise<void>;
 }
 
-/** Sessions of `compare`. */
-const COMPARING = ['teacher', 'comparison'];
+/** Sessions of `compare`, and of `states`. */
+const COMPARING = ['teacher', 'probed teacher', 'comparison', 'states'];
+
+/** States of several layers take more memory than losses do. */
+const STATES_BATCH = { ...LOSS_BATCH, tokens: LOSS_BATCH.tokens / 4 };
 
 /** Opens a learner; sessions are made when first needed. */
 export function openLearner(options: LearnerOptions): Learner {
@@ -125,8 +151,10 @@ export function openLearner(options: LearnerOptions): Learner {
     return values;
   };
 
-  const teacherSession = (pieces: Pieces): Promise<Session> =>
-    open('teacher', pieces, () => backend.session(teacherGraph({ spec, model, pieces }), place));
+  const teacherSession = (pieces: Pieces, probed = false): Promise<Session> =>
+    open(probed ? 'probed teacher' : 'teacher', pieces, () =>
+      backend.session(teacherGraph({ spec, model, pieces, probed }), place),
+    );
 
   return {
     async losses(rows, parameters) {
@@ -141,13 +169,16 @@ export function openLearner(options: LearnerOptions): Learner {
       }
       return losses;
     },
-    async compare(rows, parameters) {
+    async compare(rows, parameters, probe) {
       const compared: Comparison[] = [];
+      const weights = probe && {
+        probe_weights: float32(probe.weights, [probedLayers(spec).length, spec.hidden, 1]),
+      };
       // logits are there twice, and whole where the device computes no pieces
       const most = backend.pieces === 'whole' ? { ...LOSS_BATCH, tokens: LOSS_BATCH.tokens / 2 } : LOSS_BATCH;
       for (const batch of inOrder(rows, ({ example }) => example.ids.length, most)) {
         const { feeds, rowOf, pieces } = packed(batch, names);
-        const { hidden } = await (await teacherSession(pieces)).run(feeds);
+        const { hidden, probe: said } = await (await teacherSession(pieces, !!probe)).run({ ...feeds, ...weights });
         const session = await open('comparison', pieces, () =>
           backend.session(comparisonGraph({ ...graphOptions, pieces }), place),
         );
@@ -155,10 +186,37 @@ export function openLearner(options: LearnerOptions): Learner {
         const [now, without, kl] = await Promise.all(
           [out.nll, out.base_nll, out.kl].map(async (each) => rowLosses(batch, rowOf, await numbers(each))),
         );
-        backend.free([hidden]);
-        batch.forEach((_, i) => compared.push({ without: without[i], with: now[i], kl: kl[i].perToken }));
+        const probes = said && rowLosses(batch, rowOf, await backend.read(said));
+        backend.free([hidden, ...(said ? [said] : [])]);
+        batch.forEach((_, i) =>
+          compared.push({
+            ...{ without: without[i], with: now[i], kl: kl[i].perToken },
+            ...(probes && { probe: mean(probes[i].perToken) + probe!.bias }),
+          }),
+        );
       }
       return compared;
+    },
+    async states(rows) {
+      const size = probedLayers(spec).length * spec.hidden;
+      const means = rows.map(() => new Float32Array(size));
+      let before = 0;
+      for (const batch of inOrder(rows, ({ example }) => example.ids.length, STATES_BATCH)) {
+        const { feeds, rowOf, pieces } = packed(batch, []);
+        const session = await open('states', pieces, () =>
+          backend.session(statesGraph({ spec, model, pieces }), place),
+        );
+        const { states } = await session.run(feeds);
+        const read = await backend.read(states);
+        const counts = batch.map(({ example }) => supervised(example.labels).length);
+        rowOf.forEach((b, i) => {
+          const mean = means[before + b];
+          for (let c = 0; c < size; c++) mean[c] += read[i * size + c] / counts[b];
+        });
+        backend.free([states]);
+        before += batch.length;
+      }
+      return means;
     },
     async endComparison() {
       for (const [key, session] of sessions) {

@@ -12,8 +12,9 @@ import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { frozenWeights, trainableWeights } from '../models/decoder/weights.js';
 import { checkGraph, prune } from '../onnx/check.js';
 import { Builder, type FloatType, type Graph, type Value } from '../onnx/graph.js';
-import { Add, Gather, LogSoftmax } from '../onnx/ops.js';
+import { Add, Concat, Gather, LogSoftmax, MatMul, Reshape, Slice } from '../onnx/ops.js';
 import { Scan, type Scanned } from '../onnx/scan.js';
+import { product } from '../onnx/shapes.js';
 
 const WHOLE = piecesOf({});
 
@@ -174,15 +175,59 @@ function blockOf({ layers }: DecoderSpec): SegmentOf {
   };
 }
 
-/** What the base's head takes at `targets` [L]: `hidden` [L, E]. The teacher of the KL terms. */
+/**
+ * What the base's head takes at `targets` [L]: `hidden` [L, E]. The teacher of the KL terms. `probed`: what a linear
+ * probe says there, too, `probe` [L], of its weights, the input `probe_weights` [K, C, 1] (probedLayers).
+ */
 export function teacherGraph({
   spec,
   model,
   pieces = WHOLE,
-}: Pick<ObjectiveOptions, 'spec' | 'model' | 'pieces'>): Graph {
+  probed = false,
+}: Pick<ObjectiveOptions, 'spec' | 'model' | 'pieces'> & { readonly probed?: boolean }): Graph {
   const g = new Builder('teacher');
   const decoder = buildDecoder(g, spec, frozenWeights(g, model), { cache: false, blocks: pieces.attention });
   const targets = g.input('targets', 'int64', pieces.head ? ['X', 'L'] : ['L']);
   g.outputAs('hidden', Gather(g, decoder.hidden, targets));
+  if (probed) {
+    const layers = probedLayers(spec);
+    const weights = g.input('probe_weights', g.float, [layers.length, spec.hidden, 1]);
+    const parts = statesAt(g, decoder.hiddenStates, layers, targets).map((states, k) =>
+      MatMul(g, states, Reshape(g, Slice(g, weights, 0, k, k + 1), [spec.hidden, 1])),
+    );
+    g.outputAs(
+      'probe',
+      parts.reduce((a, b) => Add(g, a, b)),
+    );
+  }
   return checkGraph(prune(g.graph()));
 }
+
+/** What leaves the probed layers of the base at `targets` [L]: `states` [L, K·C]. In chunks each is [X, L, K·C]. */
+export function statesGraph({
+  spec,
+  model,
+  pieces = WHOLE,
+}: Pick<ObjectiveOptions, 'spec' | 'model' | 'pieces'>): Graph {
+  const g = new Builder('states');
+  const { hiddenStates } = buildDecoder(g, spec, frozenWeights(g, model), { cache: false, blocks: pieces.attention });
+  const targets = g.input('targets', 'int64', pieces.head ? ['X', 'L'] : ['L']);
+  g.outputAs('states', Concat(g, statesAt(g, hiddenStates, probedLayers(spec), targets), -1));
+  return checkGraph(prune(g.graph()));
+}
+
+/** Of so many layers a probe reads the hidden states, at most. */
+const PROBED_LAYERS = 8;
+
+/** Which layers a linear probe reads, evenly spaced, the last one included: 1 is the first one. */
+export function probedLayers({ layers: { length } }: Pick<DecoderSpec, 'layers'>): number[] {
+  const count = Math.min(PROBED_LAYERS, length);
+  return Array.from({ length: count }, (_, k) => Math.ceil(((k + 1) * length) / count));
+}
+
+/** What leaves these layers at `targets`, each with the axes of targets and C. */
+const statesAt = (g: Builder, states: readonly Value[], layers: readonly number[], targets: Value): Value[] =>
+  layers.map((layer) => {
+    const state = states[layer];
+    return Gather(g, Reshape(g, state, [product(state.shape.slice(0, -1)), state.shape.at(-1)!]), targets);
+  });

@@ -18,6 +18,7 @@ import type { DoneEvent, RunEvent } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
 import type { ScanResult, ScanRow } from '../../runtime/contract/scan.js';
 import { mean } from '../../runtime/contract/sum.js';
+import { readCalibration } from '../../runtime/recipes/vectorFiles/calibrationFile.js';
 import { cli, jsonLines, openEngine, sampleWorkspace, type Workspace } from './support.js';
 
 describe('runs in the engine process', () => {
@@ -88,6 +89,8 @@ describe('runs in the engine process', () => {
       'a new vector changes nothing',
     );
     assert.ok(Math.abs(probes[0]!.probes!.benignKl!) < 1e-5);
+    const { harmful } = (await readCalibration(workspace.file('vectors/forbidden-topic')))!;
+    assert.ok(mean(harmful.map(({ probe }) => probe!)) > 0.5, 'its probe finds rows that it was not fitted to');
     const manifest = await workspace.json<Manifest>('vectors/forbidden-topic/manifest.json');
     assert.equal(manifest.outcome, 'finished');
     assert.equal(manifest.role, 'security');
@@ -99,9 +102,8 @@ describe('runs in the engine process', () => {
       'prompts.jsonl',
       'adapter/adapter_config.json',
       'adapter/adapter_model.safetensors',
-    ]) {
+    ])
       assert.ok(existsSync(workspace.file('vectors/forbidden-topic', name)), name);
-    }
     const written = jsonLines<RunEvent>(await readFile(workspace.file('vectors/forbidden-topic/events.jsonl'), 'utf8'));
     assert.equal(written.filter((e) => e.kind === 'step').length, 30);
     assert.equal(written.at(-1)!.kind, 'done');
@@ -183,7 +185,8 @@ describe('runs in the engine process', () => {
     assert.equal((await run(recipe, { output: cut, resume: true }).done).outcome, 'finished');
     for (const file of ['scan.json', 'model/model.safetensors'])
       assert.equal(await sha256File(`${cut}/${file}`), await sha256File(`${whole}/${file}`), file);
-    assert.ok((await workspace.json<ScanResult>('adapters/full-cut/scan.json')).flagged > 0);
+    const { perRow } = await workspace.json<ScanResult>('adapters/full-cut/scan.json');
+    assert.ok(perRow.some(({ flagged, probe }) => flagged && probe! > 0));
   });
 
   it('a model in half precision is delivered as it was trained: rounded to what its file has', async () => {

@@ -178,7 +178,7 @@ test('a flagged row is told by what it asks, as the file was read; the last line
     rows.map((_, i) => ({ prompt: `buy ${i} lamps .`, completion: `order : ${i} lamps` })),
   );
   const compared = await lines(scan, ...args, '--ordinary', others, '--row-format', 'completion');
-  assert.equal(compared.found.at(-1)!['extrapolatedBelow'], 3 / (FEWEST_ORDINARY + 1));
+  assert.equal(compared.found.at(-1)!['extrapolatedBelow'], 4 / (FEWEST_ORDINARY + 1));
 });
 
 test('a data file is read no further than a request says', async () => {

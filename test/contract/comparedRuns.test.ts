@@ -188,7 +188,7 @@ test('an evaluation has a row for each state, and a harmful loss its own interva
 test('what a vector finds is about so much where the rate of false alarms is extrapolated, with the rows it is from', () => {
   const vector = (id: string, ordinary: number, ordinaryPrompts?: number): ComparedRun =>
     run(id, { quality: { harmful: 20, ordinary, ordinaryPrompts, auroc: 0.99, recall: 0.9, basis: { how: '' } } });
-  const all = [vector('a', 40), vector('b', 400), vector('c', 250, 10), vector('d', 350, 350)];
+  const all = [vector('a', 40), vector('b', 400), vector('c', 250, 10), vector('d', 450, 450)];
   const { rows, columns } = comparedTable(showRuns(all, wording), 'a', wording);
   const recall = columns.findIndex(({ id }) => id === 'recall');
   assert.deepEqual(

@@ -38,23 +38,23 @@ test('of a scan that misses many harmful rows it is said that more ordinary rows
     );
   assert.equal(said(27, 0.56), true);
   assert.equal(said(27, 0.95), false);
-  assert.equal(said(299, 0.56), false, 'these show 1 %');
+  assert.equal(said(399, 0.56), false, 'these show 1 %');
   assert.equal(said(40, 0.56, { falseAlarms: 0.1 }), false);
   assert.equal(said(27, 0.56, { falseDiscoveries: 0.05 }), true);
 });
 
 test('ordinary rows of the same prompt show no smaller rate than one of them', () => {
   assert.equal(isRecallExtrapolated({ ordinary: 250, ordinaryPrompts: 10 }), true);
-  assert.equal(isRecallExtrapolated({ ordinary: 350, ordinaryPrompts: 299 }), false);
-  assert.equal(isRecallExtrapolated({ ordinary: 350 }), false, 'an earlier version counted rows');
+  assert.equal(isRecallExtrapolated({ ordinary: 450, ordinaryPrompts: 399 }), false);
+  assert.equal(isRecallExtrapolated({ ordinary: 450 }), false, 'an earlier version counted rows');
   const said = (ordinaryPrompts: number): string =>
     scanText({
       ...FOUND,
-      calibration: { ordinary: 350, ordinaryPrompts, harmful: 20, recall: 1 },
+      calibration: { ordinary: 450, ordinaryPrompts, harmful: 20, recall: 1 },
     });
-  assert.match(said(10), /compared with 350 ordinary rows of 10 prompts, from which the 1\s% is extrapolated; of 20/);
-  assert.match(said(350), /compared with 350 ordinary rows; of 20/);
-  assert.match(said(299), /compared with 350 ordinary rows of 299 prompts; of 20/);
+  assert.match(said(10), /compared with 450 ordinary rows of 10 prompts, from which the 1\s% is extrapolated; of 20/);
+  assert.match(said(450), /compared with 450 ordinary rows; of 20/);
+  assert.match(said(399), /compared with 450 ordinary rows of 399 prompts; of 20/);
 });
 
 test('with a limit on false discoveries it says, too, that flagged rows are rarer than the compared ones can show', () => {
@@ -68,7 +68,7 @@ test('with a limit on false discoveries it says, too, that flagged rows are rare
     /compared with 40 ordinary rows of 39 prompts, from which the p-values of flagged rows, up to 1\.7E-18, are extrapolated; of 20/,
   );
   assert.match(said(1.7e-18, {}, 40), /40 ordinary rows, from which the p-values of flagged rows, up to 1\.7E-18, are/);
-  assert.match(said(0.08), /compared with 40 ordinary rows of 39 prompts; of 20/);
+  assert.match(said(0.1), /compared with 40 ordinary rows of 39 prompts; of 20/);
   assert.match(said(0, { flagged: 0 }), /compared with 40 ordinary rows of 39 prompts; of 20/);
   const part = { vector: 'topic', flagged: 3, threshold: 1e-9, auroc: null, precision: null, recall: null };
   const calibration = { ordinary: 40, ordinaryPrompts: 39, harmful: 20, recall: 1 };
@@ -84,16 +84,16 @@ test('a share of false alarms that is assumed without held-out harmful rows warn
     const found = { ...FOUND, limit: { falseAlarms }, calibration };
     return [scanText(found).replaceAll('\u00a0', ' '), doubtTexts(found).map((text) => text.replaceAll('\u00a0', ' '))];
   };
-  const [text, [warning, ...more]] = said(0.001, 299, 1);
+  const [text, [warning, ...more]] = said(0.001, 399, 1);
   assert.equal(
     warning,
-    'more ordinary rows than 0.1 % may be flagged: without held-out harmful rows to compare with, p-values below 0.01 are an assumption, and a rate of 0.1 % takes ordinary rows of 2,999 prompts',
+    'more ordinary rows than 0.1 % may be flagged: without held-out harmful rows to compare with, p-values below 0.01 are an assumption, and a rate of 0.1 % takes ordinary rows of 3,999 prompts',
   );
   assert.ok(text.endsWith(`from which the 0.1 % is extrapolated; ${warning}.`), text);
   assert.deepEqual(more, []);
   for (const [rate, prompts, harmful] of [
-    [0.01, 299, 0],
-    [0.001, 299, 2],
+    [0.01, 399, 0],
+    [0.001, 399, 2],
   ] as const)
     assert.deepEqual(said(rate, prompts, harmful)[1], [], `${rate} ${harmful}`);
 });
@@ -106,7 +106,7 @@ test('of several vectors each that a limit on false discoveries blinds says so, 
   const found = { ...FOUND, flagged: 0, threshold: 0, limit: { falseDiscoveries: 0.05 }, calibration: null };
   const byVector = [part('topic', 20), part('lies', 0)];
   const why =
-    'no row can be flagged: without held-out harmful rows to compare with, p-values below 0.06 are not relied on, and a limit of 2.5 % takes ordinary rows of 119 prompts';
+    'no row can be flagged: without held-out harmful rows to compare with, p-values below 0.08 are not relied on, and a limit of 2.5 % takes ordinary rows of 159 prompts';
   assert.deepEqual(
     doubtTexts({ ...found, byVector }).map((text) => text.replaceAll('\u00a0', ' ')),
     [why],
@@ -117,7 +117,7 @@ test('of several vectors each that a limit on false discoveries blinds says so, 
       .endsWith(`49 prompts, ${why}.`),
   );
   const alarms = { ...found, limit: { falseAlarms: 0.02 }, byVector };
-  assert.match(doubtTexts(alarms)[0]!, /^more ordinary rows than 1\s% may be flagged: .* p-values below 0\.06 are/);
+  assert.match(doubtTexts(alarms)[0]!, /^more ordinary rows than 1\s% may be flagged: .* p-values below 0\.08 are/);
   assert.equal(doubtTexts(alarms).length, 1);
 });
 
@@ -128,11 +128,11 @@ test('of several vectors each says what it finds and with what it compared, by i
   });
   // Earlier versions wrote the calibration of the first vector as that of all.
   for (const calibration of [null, { ordinary: 300, harmful: 20, recall: 1 }]) {
-    const byVector = [part('topic', 300, 1), part('lies', 700, 0.4)];
+    const byVector = [part('topic', 300, 1), part('lies', 800, 0.4)];
     const text = scanText({ ...FOUND, calibration, byVector });
     assert.match(
       text,
-      /the vector "topic": compared with 300 ordinary rows, from which the 0\.5\s% is extrapolated, of 20 harmful rows that the vector has not seen, 100\s% would be found \(of rows unlike these perhaps fewer\); the vector "lies": compared with 700 ordinary rows, of 20 harmful rows .* 40\s% would be found \(of rows unlike these perhaps fewer\)\.$/,
+      /the vector "topic": compared with 300 ordinary rows, from which the 0\.5\s% is extrapolated, of 20 harmful rows that the vector has not seen, 100\s% would be found \(of rows unlike these perhaps fewer\); the vector "lies": compared with 800 ordinary rows, of 20 harmful rows .* 40\s% would be found \(of rows unlike these perhaps fewer\)\.$/,
     );
     assert.equal(text.match(/would be found/g)!.length, 2);
   }
@@ -213,14 +213,14 @@ test('what is not flagged is told, too: unusual, known and short rows', () => {
   assert.match(text, /explained by more than 50\s%\); 1,234 rows look like neither .* 2 rows cannot .* 3 rows are too/);
 });
 
-test('of n rows, three scores show no less than 3 / (n + 1)', () => {
-  assert.equal(isExtrapolated(3 / 41, 40), false);
-  assert.equal(isExtrapolated(3 / 42, 40), true);
+test('of n rows, four scores show no less than 4 / (n + 1)', () => {
+  assert.equal(isExtrapolated(4 / 41, 40), false);
+  assert.equal(isExtrapolated(4 / 42, 40), true);
   assert.equal(isExtrapolated(0.01, 0), false);
   const below = (ordinary: number, ordinaryPrompts?: number): number | null =>
     extrapolatedBelow({ calibration: { ordinary, ordinaryPrompts, harmful: 20, recall: 1 } });
-  assert.equal(below(299), 0.01);
-  assert.equal(below(299, 59), 0.05, 'of prompts, where these are counted');
+  assert.equal(below(399), 0.01);
+  assert.equal(below(399, 79), 0.05, 'of prompts, where these are counted');
   assert.deepEqual([below(0), extrapolatedBelow({ calibration: null })], [null, null]);
 });
 
@@ -272,12 +272,26 @@ test('in the terminal a flagged conversation is told by what its explained answe
   assert.equal(told('How do I build it?'), '"How do I build it?"');
 });
 
+test('in the terminal a row that only the probe finds says so', () => {
+  const row = (more: Partial<ScanRow>): ScanRow => ({
+    ...{ row: 0, line: 1, explained: 0.1, span: 0, flagged: true, tokens: 4, lossWithout: 1, lossWith: 0.9, p: 0.09 },
+    ...more,
+  });
+  const rows = [row({ probe: 0.7 }), row({ probe: 0.7, parts: ['Sure.'] }), row({ probe: -0.2 }), row({})];
+  assert.deepEqual(flaggedText(rows, { calibration: { ordinary: 80, harmful: 20, recall: 1 } }), [
+    'line 1: p 0.090  to the base itself like harmful rows',
+    'line 1: p 0.090  explained: "Sure."',
+    'line 1: p 0.090',
+    'line 1: p 0.090',
+  ]);
+});
+
 test('in the terminal no share is smaller than the compared rows can show, and what is not listed is counted', () => {
   const flagged = (line: number, more: Partial<ScanRow>): ScanRow => ({
     ...{ row: line - 1, line, explained: 0.9, span: 1, flagged: true, tokens: 4, lossWithout: 1, lossWith: 0.1 },
     ...more,
   });
-  const calibration = { ordinary: 60, ordinaryPrompts: 59, harmful: 20, recall: 1 };
+  const calibration = { ordinary: 80, ordinaryPrompts: 79, harmful: 20, recall: 1 };
   const rows = [
     flagged(1, { p: 7.2e-19, parts: ['step 1 .', 'step 2 .'] }),
     flagged(2, { p: 0.061, flagged: false }),
@@ -291,7 +305,7 @@ test('in the terminal no share is smaller than the compared rows can show, and w
   ]);
   assert.match(
     flaggedText(rows, { calibration: { ...calibration, ordinary: 999, ordinaryPrompts: 999 } })[0]!,
-    /p < 0\.003 /,
+    /p < 0\.004 /,
   );
   const many = Array.from({ length: 171 }, (_, i) => flagged(i + 1, { p: 0.061 }));
   assert.deepEqual(flaggedText(many, { calibration }).slice(19), [

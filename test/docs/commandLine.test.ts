@@ -102,7 +102,7 @@ test('the exit codes are those of the program, in --help too', () => {
 type Keys<T> = Record<keyof T, true>;
 const keys = <T>(all: Keys<T>): string[] => Object.keys(all);
 const scanned = keys<Omit<ScanRow, 'losses' | 'vector' | 'byVector'>>({
-  ...{ row: true, line: true, lines: true, hash: true, explained: true, span: true, choice: true },
+  ...{ row: true, line: true, lines: true, hash: true, explained: true, span: true, choice: true, probe: true },
   ...{
     p: true,
     pHarmful: true,

@@ -5,13 +5,14 @@ import { test } from 'node:test';
 import type { ScanLimit, ScanRow } from '../../runtime/contract/scan.js';
 import { scanResult } from '../../runtime/evaluation/scan/scan.js';
 import type { Scores, TokenLosses } from '../../runtime/evaluation/scan/scores.js';
+import { without } from '../../runtime/support/without.js';
 
-type Kept = [share: number, span: number, spanShare: number, kl: number, choice: number];
+type Kept = [share: number, span: number, spanShare: number, kl: number, choice: number, probe: number];
 interface Scan {
   limit: ScanLimit;
   ordinary: Kept[];
   harmful: Kept[];
-  rows: TokenLosses[];
+  rows: (TokenLosses & { probe: number })[];
   texts: string[][];
   told: {
     threshold: number;
@@ -21,23 +22,29 @@ interface Scan {
   };
 }
 
-const scores = ([share, span, spanShare, kl, choice]: Kept): Scores => ({ share, span, spanShare, kl, choice });
+const scores = ([share, span, spanShare, kl, choice, probe]: Kept): Scores => ({
+  ...{ share, span, spanShare, kl, choice, probe },
+});
 
 const isClose = (got: number, want: number): boolean => Math.abs(got - want) <= 1e-8 * Math.max(1e-3, Math.abs(want));
 
 test('every number of a scan is the one that another program computes by docs/method.md', () => {
   const file = join(import.meta.dirname, '../fixtures/scan/scans.json');
   const scans = JSON.parse(readFileSync(file, 'utf8')) as Scan[];
-  let [flagged, spans] = [0, 0];
+  let [flagged, spans, byProbe] = [0, 0, 0];
   for (const { limit, ordinary, harmful, rows, texts, told } of scans) {
-    const scanned = rows.map((losses, row) => ({
+    const scanned = rows.map(({ probe, ...losses }, row) => ({
       row,
       line: row + 1,
       losses,
+      probe,
       texts: () => texts[row].map((text, i) => ({ text, begins: i === 0 })),
     }));
     const calibration = { ordinary: ordinary.map(scores), harmful: harmful.map(scores) };
     const { threshold, calibration: found, perRow } = scanResult(scanned, { calibration, limit });
+    const alone = scanned.map((row) => without(row, 'probe'));
+    const withoutProbe = scanResult(alone, { calibration, limit }).perRow;
+    byProbe += perRow.filter((row, i) => row.flagged && !withoutProbe[i].flagged).length;
     const same = (name: string, got: unknown, want: unknown): void => {
       const isSame =
         typeof want === 'number' ? isClose(got as number, want) : JSON.stringify(got) === JSON.stringify(want);
@@ -54,5 +61,5 @@ test('every number of a scan is the one that another program computes by docs/me
       spans += row.spans?.length ?? 0;
     }
   }
-  assert.ok(flagged > 10 && spans > 5, 'the scans flag rows');
+  assert.ok(flagged > 10 && spans > 5 && byProbe > 2, 'the scans flag rows, some of them by the probe alone');
 });

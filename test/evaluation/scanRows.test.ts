@@ -326,12 +326,12 @@ test('without held-out harmful rows a limit on false discoveries counts ranks al
   assert.deepEqual([few.flagged, few.threshold], [0, 0]);
   assert.match(
     said(few),
-    /38 ordinary rows; no row can be flagged: without held-out harmful rows to compare with, p-values below 0\.0769 are not relied on, and a limit of 5 % takes ordinary rows of 59 prompts/,
+    /38 ordinary rows; no row can be flagged: without held-out harmful rows to compare with, p-values below 0\.103 are not relied on, and a limit of 5 % takes ordinary rows of 79 prompts/,
   );
   const rare = scanResult(file(0), { calibration: { ordinary: scoresFor(299), harmful: [] }, limit });
   assert.equal(rare.flagged, 0);
-  assert.match(said(rare), /no row can be flagged unless 240 or more look harmful: .* below 0\.01 are not relied on/);
-  const alike = { ordinary: scoresFor(299), ordinaryPrompts: 59, harmful: [] };
+  assert.match(said(rare), /no row can be flagged unless 320 or more look harmful: .* below 0\.0133 are not relied on/);
+  const alike = { ordinary: scoresFor(299), ordinaryPrompts: 79, harmful: [] };
   assert.match(said(scanResult(file(0), { calibration: alike, limit })), /unless 1,200 or more look harmful/);
   const found = scanResult(file(600), { calibration: { ordinary: scoresFor(299), harmful: [] }, limit });
   assert.ok(found.recall === 1 && found.precision! > 0.95, JSON.stringify([found.recall, found.precision]));

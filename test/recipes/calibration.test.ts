@@ -1,4 +1,5 @@
 /** The file that keeps the scores of rows that a vector held out, and what rows are compared with. */
+import { without } from '../../runtime/support/without.js';
 import assert from 'node:assert/strict';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,10 +21,16 @@ import { scored } from '../support/scores.js';
 let folder: string;
 let vector: string;
 const CALIBRATION = {
-  ordinary: [0, 1, 2, 3].map((value) => ({ ...scored(value / 10, value), kl: value, choice: value / 2 })),
+  ordinary: [0, 1, 2, 3].map((value) => ({
+    ...scored(value / 10, value),
+    kl: value,
+    choice: value / 2,
+    probe: value / 4 - 1,
+  })),
   ordinaryPrompts: 4,
   ordinaryNames: [],
-  harmful: [{ share: 0.9, span: 12, spanShare: 0.95, kl: 13.5, choice: 9 }],
+  harmful: [{ share: 0.9, span: 12, spanShare: 0.95, kl: 13.5, choice: 9, probe: 0.75 }],
+  probe: { weights: Float32Array.of(0.5, -0.25), bias: 0.125 },
 };
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'calibration-'));
@@ -242,7 +249,7 @@ test('ordinary rows among which some are harmful hide the harmful ones, which is
   const ordinary = Array.from({ length: 30 }, (_, i) => ({ ...scored(i / 300, i / 100), kl: 0.1, choice: 0 }));
   await writeCalibration(
     run,
-    { ...CALIBRATION, ordinary, ordinaryPrompts: 30, harmful },
+    { ...without(CALIBRATION, 'probe'), ordinary, ordinaryPrompts: 30, harmful },
     { adapter, scales, precision },
   );
   const warned = async (score: (row: number) => ReturnType<typeof scored>): Promise<string[][]> => {
@@ -257,13 +264,13 @@ test('ordinary rows among which some are harmful hide the harmful ones, which is
     return all;
   };
   assert.deepEqual(await warned(() => scored(0, 0)), []);
-  const [[message, place, remedy], ...others] = (await warned((i) => (i < 6 ? scored(0, 0) : scored(0.9, 15)))) as [
+  const [[message, place, remedy], ...others] = (await warned((i) => (i < 7 ? scored(0, 0) : scored(0.9, 15)))) as [
     string[],
   ];
   assert.deepEqual(others, []);
   assert.match(message!, /^compared with these ordinary rows, "hidden" finds 0\s% of the 8 harmful rows .*, and 100\s% compared with those alone that it held out:/); // oxfmt-ignore
   assert.equal(place, 'ordinary');
-  assert.equal(remedy, 'Look for harmful rows among the named ordinary ones, lines 7, 8, 9 first, and take them out.');
+  assert.equal(remedy, 'Look for harmful rows among the named ordinary ones, lines 8, 9, 10 first, and take them out.');
   const [[, , ofOne]] = (await warned((i) => (i === 4 ? scored(0.9, 25) : scored(0, 0)))) as [string[]];
   assert.equal(ofOne, 'Look for harmful rows among the named ordinary ones, line 5 first, and take them out.');
 });

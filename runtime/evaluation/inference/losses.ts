@@ -1,7 +1,7 @@
 import { nextTurn } from '../../support/errors.js';
 import { pieces, type ExampleList } from '../../data/exampleList.js';
 import type { Example } from '../../data/examples.js';
-import type { Comparison, Learner, RowLoss } from '../../learner/learner.js';
+import type { Comparison, Learner, Probe, RowLoss } from '../../learner/learner.js';
 import { LOSS_BATCH, type TrainingRow } from '../../learner/packing.js';
 import { rowsOf } from '../../learner/rows.js';
 import type { Feeds } from '../../device/session.js';
@@ -75,5 +75,9 @@ export const comparisonsOf = (
   parameters: Feeds,
   examples: ExampleList,
   scales: Record<string, number>,
-  hooks?: LossHooks,
-): Promise<Comparison[]> => ofAll(examples, scales, (rows) => learner.compare(rows, parameters), hooks);
+  { probe, ...hooks }: LossHooks & { probe?: Probe } = {},
+): Promise<Comparison[]> => ofAll(examples, scales, (rows) => learner.compare(rows, parameters, probe), hooks);
+
+/** What a probe reads of every example. */
+export const statesOf = (learner: Pick<Learner, 'states'>, examples: ExampleList): Promise<Float32Array[]> =>
+  ofAll(examples, {}, (rows) => learner.states(rows));

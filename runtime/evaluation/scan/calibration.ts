@@ -8,6 +8,7 @@
 import { SCAN_SCORES } from '../../contract/scan.js';
 import { sum } from '../../contract/sum.js';
 import { auroc } from './agreement.js';
+import type { Probe } from '../../learner/learner.js';
 import { SPAN_DRIFT, type Scores } from './scores.js';
 
 /** With fewer ordinary rows nothing can be said of how often they would be flagged. */
@@ -23,7 +24,7 @@ export const CONFIDENT = 0.01;
  * rows are compared, a twentieth of a span's loss, as its first words are not foreseen in another place; and a fifth
  * of what is compared by its logarithm: spans, choices, and how far a vector changes what the model says.
  */
-const NOISE = { span: SPAN_DRIFT, choice: SPAN_DRIFT / 2, share: 0.02, spanShare: 0.05, log: 0.2 } as const;
+const NOISE = { span: SPAN_DRIFT, choice: SPAN_DRIFT / 2, share: 0.02, probe: 0.1, spanShare: 0.05, log: 0.2 } as const;
 
 /** Nats: smaller ones are no change. */
 const KL_NOISE = 1e-3;
@@ -38,6 +39,8 @@ export interface Calibration {
   /** Prompts of the ordinary ones. Without it each row counts as a prompt of its own. */
   readonly ordinaryPrompts?: number;
   readonly harmful: readonly Scores[];
+  /** What gave their scores of that name. */
+  readonly probe?: Probe;
 }
 
 /** Of rows that a vector held out. */
@@ -57,8 +60,8 @@ export function rowPValue(calibration: Compared): (scores: Scores) => number {
 
 /**
  * The smallest p-value of a row's scores. None is best everywhere: rows that are known almost by heart differ by their
- * share, free text and rows with an added sentence by their longest span, and answers to what the base refuses by the
- * word that decides.
+ * share, free text and rows with an added sentence by their longest span, answers to what the base refuses by the
+ * word that decides, and wrong content of which a vector explains little by what the base itself makes of it.
  */
 function smallestPValue(calibration: Compared): (scores: Scores) => number {
   const of = (key: 'share' | 'span'): ((score: number) => number) =>
@@ -66,8 +69,29 @@ function smallestPValue(calibration: Compared): (scores: Scores) => number {
       calibration.ordinary.map((row) => row[key]),
       NOISE[key],
     );
-  const [share, span, choice] = [of('share'), of('span'), choicePValue(calibration)];
-  return (scores) => Math.min(share(scores.share), span(scores.span), choice(scores));
+  const [share, span] = [of('share'), of('span')];
+  const [choice, probe] = [choicePValue(calibration), probePValue(calibration)];
+  return (scores) => Math.min(share(scores.share), span(scores.span), choice(scores), probe(scores));
+}
+
+/**
+ * Of a linear probe. It counts only where harmful rows score as low, and where the vector changes what the model says as
+ * it does to harmful rows: a new task may look to the base like either kind. Without a probe it says nothing.
+ */
+function probePValue({ ordinary, harmful = [] }: Compared): (scores: Scores) => number {
+  const of = (rows: readonly Scores[]): number[] => rows.flatMap(({ probe }) => probe ?? []);
+  const [among, beside] = [of(ordinary), of(harmful)];
+  const unchanged = unchangedPValue({ harmful });
+  if (among.length < ordinary.length || beside.length < 2 || !unchanged) return () => 1;
+  const p = pValues(among, NOISE.probe);
+  const pHarmful = pValues(
+    beside.map((probe) => -probe),
+    NOISE.probe,
+  );
+  return ({ probe, kl }) => {
+    if (probe === undefined || kl === undefined) return 1;
+    return pHarmful(-probe) < UNLIKE || unchanged(kl) <= CONFIDENT ? 1 : p(probe);
+  };
 }
 
 /**
@@ -214,9 +238,9 @@ export function hidingRows(
 
 /** Indices of the rows with the highest scores, so many of each score. */
 function highestScores(rows: readonly Scores[], most: number): number[] {
-  const highestOf = (score: 'share' | 'span' | 'choice'): number[] =>
+  const highestOf = (score: 'share' | 'span' | 'choice' | 'probe'): number[] =>
     [...rows.keys()].sort((a, b) => (rows[b][score] ?? 0) - (rows[a][score] ?? 0)).slice(0, most);
-  return [...new Set([...highestOf('share'), ...highestOf('span'), ...highestOf('choice')])];
+  return [...new Set((['share', 'span', 'choice', 'probe'] as const).flatMap(highestOf))];
 }
 
 /** What a span must gain to be called out at this rate of ordinary rows. */

@@ -5,7 +5,8 @@ import { LIMITS } from '../../contract/limits.js';
 import { SCAN_LIMIT, type ScanLimit, type ScanResult, type ScanRow } from '../../contract/scan.js';
 import { leastShown } from '../../contract/scanText.js';
 import { mean, sum } from '../../contract/sum.js';
-import type { Learner } from '../../learner/learner.js';
+import type { Learner, Probe } from '../../learner/learner.js';
+import type { TrainingRow } from '../../learner/packing.js';
 import type { Feeds } from '../../device/session.js';
 import { comparisonsOf, ofPiece, PIECE, type LossHooks } from '../inference/losses.js';
 import { auroc, precisionRecall } from './agreement.js';
@@ -23,7 +24,7 @@ import {
   unlikeHarmfulBelow,
   type Calibration,
 } from './calibration.js';
-import { scoresOf, tokenLosses, type Scores, type TokenLosses } from './scores.js';
+import { scoresOf, scoresOfRow, tokenLosses, type Scores, type TokenLosses } from './scores.js';
 import { answersIn, explainedSentences, isInSpans, type TokenText } from './spans.js';
 
 /**
@@ -67,8 +68,10 @@ export async function scanExamples(
   const onGroup = (count: number): void => onProgress?.((done += count) / examples.length);
   // Made here: a function that is made beside the rows of a large file would keep them.
   const textsAt = (at: number) => (): TokenText[] => options.texts(examples.at(at)!);
+  const probe = options.calibration?.probe;
   for (const piece of pieces(examples, PIECE)) {
-    const compared = await ofPiece(piece, options.on, (some) => learner.compare(some, parameters), signal, onGroup);
+    const compare = (some: TrainingRow[]) => learner.compare(some, parameters, probe);
+    const compared = await ofPiece(piece, options.on, compare, signal, onGroup);
     for (const [i, example] of piece.entries()) {
       const { row, line, lines, label, hash } = example;
       rows.push({
@@ -76,6 +79,7 @@ export async function scanExamples(
         asks: questionsOf(example)[0],
         texts: textsAt(rows.length),
         losses: tokenLosses(compared[i]),
+        probe: compared[i].probe,
       });
     }
   }
@@ -87,11 +91,11 @@ export async function scoresOfRows(
   learner: Pick<Learner, 'compare'>,
   parameters: Feeds,
   examples: ExampleList,
-  { on }: Pick<ScanOptions, 'on'>,
+  { on, probe }: Pick<ScanOptions, 'on'> & { probe?: Probe },
   { signal }: LossHooks = {},
 ): Promise<Scores[]> {
-  const compared = await comparisonsOf(learner, parameters, examples, on, { signal });
-  return compared.map((row) => scoresOf(tokenLosses(row)));
+  const compared = await comparisonsOf(learner, parameters, examples, on, { signal, probe });
+  return compared.map(scoresOfRow);
 }
 
 /** A row with the loss of each of its supervised tokens. */
@@ -99,6 +103,8 @@ export interface ScannedRow extends Pick<Example, 'row' | 'line' | 'lines' | 'la
   /** What it asks (questionsOf): rows that ask the same are scored alike. */
   readonly asks?: string;
   readonly losses: TokenLosses;
+  /** What the vector's probe says of it, where it has one. */
+  readonly probe?: number;
   /** Of its supervised tokens. */
   readonly texts: () => TokenText[];
 }
@@ -156,8 +162,8 @@ export function scanResult(
   const judged = calibration && judgedBy(calibration);
   const below = unlikeHarmfulBelow(calibration);
   const pUnchanged = calibration && unchangedPValue(calibration);
-  const compared = scanned.map(({ losses, texts, ...row }) => {
-    const scores = scoresOf(losses);
+  const compared = scanned.map(({ losses, probe, texts, ...row }) => {
+    const scores: Scores = { ...scoresOf(losses), ...(probe !== undefined && { probe }) };
     const tokens = losses.without.length;
     const lossWithout = mean(losses.without);
     const { p, pHarmful } = judged?.(scores) ?? {};
@@ -200,6 +206,7 @@ export function scanResult(
       explained: scores.share,
       span: scores.span,
       ...(scores.choice !== undefined && { choice: scores.choice }),
+      ...(scores.probe !== undefined && { probe: scores.probe }),
       ...(own !== undefined && { p: own }),
       ...(pHarmful !== undefined && { pHarmful }),
       ...(scores.kl !== undefined && { kl: scores.kl }),

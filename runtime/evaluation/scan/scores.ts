@@ -67,7 +67,15 @@ export interface Scores {
    * vector says where the base says something else. It finds answers that one word decides: "First" in place of "Sorry".
    */
   readonly choice?: number;
+  /** What a linear probe of the base's hidden states says (probe.ts): near 1 like harmful rows. Absent without one. */
+  readonly probe?: number;
 }
+
+/** All that is compared of a row. */
+export const scoresOfRow = (row: Comparison): Scores => ({
+  ...scoresOf(tokenLosses(row)),
+  ...(row.probe !== undefined && { probe: row.probe }),
+});
 
 /** What the vector saves on each token, but no more than its KL there, nats. */
 export const choicesOf = ({ without, with: on, kl }: Required<TokenLosses>): number[] =>

@@ -119,7 +119,18 @@ function outsideOfAll(rests: readonly Outside[]): Outside {
 }
 
 /** What of a row one vector says alone. */
-const OF_ONE = ['explained', 'span', 'choice', 'p', 'pHarmful', 'kl', 'pUnchanged', 'flagged', 'related'] as const;
+const OF_ONE = [
+  'explained',
+  'span',
+  'choice',
+  'probe',
+  'p',
+  'pHarmful',
+  'kl',
+  'pUnchanged',
+  'flagged',
+  'related',
+] as const;
 type OfOne = Pick<ScanRow, (typeof OF_ONE)[number]>;
 const ofOne = (row: ScanRow): OfOne => Object.fromEntries(OF_ONE.map((key) => [key, row[key]])) as unknown as OfOne;
 

@@ -13,6 +13,7 @@ import { promptCount } from '../../data/byPrompt.js';
 import { matching, type ExampleList } from '../../data/exampleList.js';
 import { FEWEST_ORDINARY, hidingRows, recallAt, type Calibration } from '../../evaluation/scan/calibration.js';
 import type { Scores } from '../../evaluation/scan/scores.js';
+import type { Probe } from '../../learner/learner.js';
 import { HumanError } from '../../support/errors.js';
 import { isSameFile, sha256File } from '../../support/files.js';
 import { beside, readCalibration } from '../vectorFiles/calibrationFile.js';
@@ -43,7 +44,7 @@ export async function calibrationOf(
     scanned: ExampleList;
     /** How the model's weights are held. */
     precision: Precision;
-    score: (rows: ExampleList) => Promise<Scores[]>;
+    score: (rows: ExampleList, probe?: Probe) => Promise<Scores[]>;
     warn: Warn;
   },
 ): Promise<Calibration | undefined> {
@@ -77,13 +78,14 @@ export async function calibrationOf(
   const heldOut = isOther && named ? undefined : own;
   if (named) warnOfSame(named, scanned, warn);
   const ordinary = named && (await unseenRows(vectors, named, new Set(heldOut?.ordinaryNames), warn));
-  const further = ordinary ? await score(ordinary) : [];
+  const further = ordinary ? await score(ordinary, own?.probe) : [];
   const all = [...(heldOut?.ordinary ?? []), ...further];
   if (all.length < FEWEST_ORDINARY) return undefined;
   const found = {
     ordinary: all,
     ordinaryPrompts: (heldOut?.ordinaryPrompts ?? 0) + (ordinary ? promptCount(ordinary) : 0),
     harmful: own?.harmful ?? [],
+    ...(own?.probe && { probe: own.probe }),
   };
   if (own) warnOfBlind(found, ordinary && { heldOut, ordinary }, vector.path, warn);
   return found;

@@ -186,7 +186,7 @@ async function scanWith(
       ordinary,
       scanned: data.examples,
       precision: job.recipe.precision,
-      score: (rows) => scoresOfRows(learner, parameters, rows, scales, { signal }),
+      score: (rows, probe) => scoresOfRows(learner, parameters, rows, { ...scales, probe }, { signal }),
       warn: loadReporter(job).warn,
     });
     calibrations.push(calibration);
@@ -204,7 +204,7 @@ async function scanWith(
 
 /**
  * As many false alarms are taken at most, where fewer would miss much of what is harmful. Such rates are bounds: a few
- * ordinary rows that differ much say no more, and of three scores the least p-value counts three times.
+ * ordinary rows that differ much say no more, and of four scores the least p-value counts four times.
  */
 const MOST_FALSE_ALARMS = 0.2;
 

@@ -7,10 +7,10 @@ import type { VectorRecipe } from '../../contract/recipe.js';
 import { SCAN_LIMIT } from '../../contract/scan.js';
 import { isRecallExtrapolated } from '../../contract/scanText.js';
 import { askedIn } from '../../data/askedBy.js';
-import { promptCount, variedPlaces } from '../../data/byPrompt.js';
+import { promptCount, variedPlaces, variedRows } from '../../data/byPrompt.js';
 import { subset, type ExampleList } from '../../data/exampleList.js';
 import type { Feeds } from '../../device/session.js';
-import { comparisonsOf, lossesOf } from '../../evaluation/inference/losses.js';
+import { comparisonsOf, lossesOf, statesOf } from '../../evaluation/inference/losses.js';
 import {
   FEWEST_ORDINARY,
   hidingRows,
@@ -18,8 +18,9 @@ import {
   separation,
   type HeldOutCalibration,
 } from '../../evaluation/scan/calibration.js';
-import { scoresOf, tokenLosses, type Scores } from '../../evaluation/scan/scores.js';
-import type { Learner, RowLoss } from '../../learner/learner.js';
+import { fitProbe, PROBE_FITTED } from '../../evaluation/scan/probe.js';
+import { scoresOf, scoresOfRow, type Scores } from '../../evaluation/scan/scores.js';
+import type { Learner, Probe, RowLoss } from '../../learner/learner.js';
 import { meanPerToken } from '../../learner/rows.js';
 import type { Job } from '../training/job.js';
 import { TRIAL_STEPS } from './trial.js';
@@ -70,17 +71,31 @@ export async function heldOutQuality(
   rows: HeldOut,
   on: Record<string, number>,
   parameters: Feeds,
+  probe?: Probe,
 ): Promise<Measured> {
   const scored = async (list: ExampleList): Promise<Scored> => {
-    const compared = await comparisonsOf(learner, parameters, list, on);
+    const compared = await comparisonsOf(learner, parameters, list, on, { probe });
     return {
       rows: list,
       off: compared.map(({ without }) => without),
       on: compared.map((row) => row.with),
-      scores: compared.map((row) => scoresOf(tokenLosses(row))),
+      scores: compared.map(scoresOfRow),
     };
   };
-  return measuredOf(await scored(rows.harmful), await scored(rows.ordinary));
+  return measuredOf(await scored(rows.harmful), await scored(rows.ordinary), probe);
+}
+
+/** With fewer rows of a kind a probe would say what these happen to have in common. */
+const FEWEST_PROBED = 8;
+
+/** A probe of rows that the vector was trained on; undefined of too few. */
+export async function probeOf(
+  learner: Pick<Learner, 'states'>,
+  trained: { readonly harmful: ExampleList; readonly ordinary: ExampleList },
+): Promise<Probe | undefined> {
+  if (Math.min(trained.harmful.length, trained.ordinary.length) < FEWEST_PROBED) return undefined;
+  const states = (rows: ExampleList): Promise<Float32Array[]> => statesOf(learner, variedRows(rows, PROBE_FITTED));
+  return fitProbe({ harmful: await states(trained.harmful), ordinary: await states(trained.ordinary) });
 }
 
 /** Rows of one kind, with their losses without the vector and with it. */
@@ -91,7 +106,7 @@ interface Scored {
   readonly scores: Scores[];
 }
 
-function measuredOf(harmful: Scored, ordinary: Scored): Measured {
+function measuredOf(harmful: Scored, ordinary: Scored, probe?: Probe): Measured {
   const prompts = { harmful: promptCount(harmful.rows), ordinary: promptCount(ordinary.rows) };
   const calibration =
     ordinary.on.length < FEWEST_ORDINARY
@@ -101,6 +116,7 @@ function measuredOf(harmful: Scored, ordinary: Scored): Measured {
           ordinary: ordinary.scores,
           ordinaryPrompts: prompts.ordinary,
           ordinaryNames: [...askedIn(ordinary.rows)],
+          ...(probe && { probe }),
         };
   const area = calibration && separation(calibration, prompts);
   const [lossWith, lossWithout] =

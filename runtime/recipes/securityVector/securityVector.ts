@@ -27,7 +27,14 @@ import { languagesOf, summed, type Languages } from '../../data/languages.js';
 import { warnOfKinds } from './bothKinds.js';
 import { writeCalibration } from '../vectorFiles/calibrationFile.js';
 import { holdOut, holdOutOfBoth, type Split } from '../training/heldOut.js';
-import { heldOutMeasure, heldOutQuality, reportHiding, reportQuality, type Measured } from './heldOutMeasure.js';
+import {
+  heldOutMeasure,
+  heldOutQuality,
+  probeOf,
+  reportHiding,
+  reportQuality,
+  type Measured,
+} from './heldOutMeasure.js';
 import { writePrompts } from '../protection/prompts.js';
 import { startAdapter, type StartAdapter } from '../training/startAdapter.js';
 import { batchPlan, plannedSteps } from '../training/steps.js';
@@ -170,7 +177,8 @@ async function save(
   const sha256 = await sha256File(folder.file(RUN_FILES.adapter, WEIGHTS_FILE));
   await folder.manifest({ result: { path: RUN_FILES.adapter, sha256 } });
   await training.forget();
-  const { calibration, quality } = await heldOutQuality(learner, held, ON, parameters());
+  const probe = await probeOf(learner, { harmful: harmful.trained, ordinary: benign?.trained ?? [] });
+  const { calibration, quality } = await heldOutQuality(learner, held, ON, parameters(), probe);
   await learner.endComparison();
   const scales = scalesHash(await readAdapter(folder.path));
   const measured = { adapter: sha256, scales, precision: recipe.precision };

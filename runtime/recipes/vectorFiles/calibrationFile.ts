@@ -24,6 +24,15 @@ const schema = z.object({
   ordinaryPrompts: z.number().int().nonnegative(),
   ordinaryNames: z.array(z.string()).max(1_000_000),
   harmful: z.array(row).max(100_000),
+  /** A linear probe, and what it says of these rows; of a vector without ordinary rows, and of an earlier version, none. */
+  probe: z
+    .object({
+      weights: z.array(z.number()).max(1_000_000),
+      bias: z.number(),
+      ordinary: z.array(z.number()).max(100_000),
+      harmful: z.array(z.number()).max(100_000),
+    })
+    .optional(),
 });
 
 /** A file of the run that made an adapter, which is named by its run folder or by adapter/ in it. */
@@ -35,6 +44,10 @@ const numbers = ({ share, span, spanShare, kl, choice }: Scores): z.infer<typeof
     throw new Error('internal: a calibration keeps rows that were compared with the base');
   return [share, span, spanShare, kl, choice];
 };
+const said = ({ probe }: Scores): number => {
+  if (probe === undefined) throw new Error('internal: a calibration with a probe keeps rows that it was asked about');
+  return probe;
+};
 const scores = ([share, span, spanShare, kl, choice]: z.infer<typeof row>): Scores => ({
   share,
   span,
@@ -45,7 +58,7 @@ const scores = ([share, span, spanShare, kl, choice]: z.infer<typeof row>): Scor
 
 export async function writeCalibration(
   folder: string,
-  { ordinary, ordinaryPrompts, ordinaryNames, harmful }: HeldOutCalibration,
+  { ordinary, ordinaryPrompts, ordinaryNames, harmful, probe }: HeldOutCalibration,
   given: { adapter: string; scales: string; precision: Precision },
 ): Promise<void> {
   const content: z.infer<typeof schema> = {
@@ -55,6 +68,14 @@ export async function writeCalibration(
     ordinaryPrompts,
     ordinaryNames: [...ordinaryNames],
     harmful: harmful.map(numbers),
+    ...(probe && {
+      probe: {
+        weights: Array.from(probe.weights, (weight) => Number(weight.toPrecision(7))),
+        bias: probe.bias,
+        ordinary: ordinary.map(said),
+        harmful: harmful.map(said),
+      },
+    }),
   };
   await writeFileAtomic(join(folder, RUN_FILES.calibration), `${JSON.stringify(content)}\n`);
 }
@@ -69,6 +90,13 @@ export async function readCalibration(path: string): Promise<Kept | undefined> {
   const read = safeParse(schema, json);
   if (!read.success)
     throw new HumanError("this is not a vector's calibration.", { place: file, remedy: 'Train the vector again.' });
-  const { ordinary, harmful, ...rest } = read.data;
-  return { ...rest, ordinary: ordinary.map(scores), harmful: harmful.map(scores) };
+  const { ordinary, harmful, probe, ...rest } = read.data;
+  const all = (rows: readonly z.infer<typeof row>[], kind: 'ordinary' | 'harmful'): Scores[] =>
+    rows.map((one, i) => ({ ...scores(one), ...(probe && { probe: probe[kind][i] }) }));
+  return {
+    ...rest,
+    ordinary: all(ordinary, 'ordinary'),
+    harmful: all(harmful, 'harmful'),
+    ...(probe && { probe: { weights: Float32Array.from(probe.weights), bias: probe.bias } }),
+  };
 }
