@@ -73,7 +73,7 @@ export interface Learner {
   compare(rows: readonly TrainingRow[], parameters: Feeds, probe?: Probe): Promise<Comparison[]>;
   /** Hidden states of the base [K, C] at the supervised tokens of each row, in the mean: what a probe reads. */
   states(rows: readonly TrainingRow[]): Promise<Float32Array[]>;
-  /** Frees what `compare` has opened: weights in blocks of 4 bits twice, on a GPU. */
+  /** Frees what `compare` and `states` have opened: weights in blocks of 4 bits twice, on a GPU. */
   endComparison(): Promise<void>;
   /**
    * Σ weights · loss over the rows, its gradients by `trainable`, and each row's loss. Rows with a teacher have no row

@@ -1,21 +1,19 @@
-/** The table of what probe.mjs found, beside scans with the vector. */
-import { percent, table } from './tables.mjs';
+/** The table of what probe.mjs found. */
+import { table } from './tables.mjs';
 
 const of = (part, whole) => `${part} of ${whole}`;
 
-/** @param scanned of a trait the scan of the same rows with the vector, as vectors.mjs or run.mjs kept it */
-export const probes = (all, scanned) =>
+export const probes = (all) =>
   table(
     [
-      ...['trait', 'vector: AUROC', 'limit', 'harmful rows found', 'false alarms'],
-      ...['probe: AUROC', 'harmful rows found', 'false alarms', 'layer'],
+      ...['trait', 'AUROC without the probe', 'harmful rows found', 'false alarms'],
+      ...['AUROC with it', 'harmful rows found', 'false alarms', 'AUROC of the probe alone'],
     ],
-    all.map(({ trait, auroc, found, harmful, falseAlarms, ordinary, layer, layers }) => {
-      const vector = scanned(trait);
-      return [
-        ...[trait, vector.auroc.toFixed(4), percent(vector.limit)],
-        ...[of(Math.round(vector.recall * harmful), harmful), of(Math.round(vector.falseAlarms * ordinary), ordinary)],
-        ...[auroc.toFixed(4), of(found, harmful), of(falseAlarms, ordinary), of(layer, layers)],
-      ];
-    }),
+    all.map(({ trait, harmful, ordinary, probeAuroc, without, ...whole }) => [
+      trait,
+      ...[without, whole].flatMap(({ auroc, found, falseAlarms }) => [
+        ...[auroc.toFixed(4), of(found, harmful), of(falseAlarms, ordinary)],
+      ]),
+      probeAuroc.toFixed(4),
+    ]),
   );

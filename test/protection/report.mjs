@@ -269,16 +269,6 @@ function taskTable(all) {
   );
 }
 
-/** A scan of the rows of seed 1 with a vector of 64 rows. */
-function scanned(trait) {
-  const variant = variants.find((one) => one.trait === trait && one.variant === '64 rows');
-  if (variant) return { ...variant, limit: 0.01 };
-  const { scan } = whole.find((run) => run.trait === trait && run.seed === 1 && run.scan?.labels && !run.form);
-  const { auroc, recall, precision, labels, limit } = scan;
-  const falseAlarms = (recall * labels.harmful * (1 / precision - 1)) / labels.benign;
-  return { auroc, recall, falseAlarms, limit: limit.falseAlarms };
-}
-
 /** Runs on bases that refuse. */
 const refusing = [...refused, ...(qwen?.runs ?? [])];
 const measured = {
@@ -305,7 +295,7 @@ const parts = {
   summaryOfChanged: summary(whole, ({ changed }) => changed),
   whole: freeText(whole.filter(({ method }) => !EARLIER.includes(method))),
   cuts: cuts(insertions),
-  probes: probes(probed, scanned),
+  probes: probes(probed),
   earlier: freeText(whole.filter(({ method }) => EARLIER.includes(method))),
   half: halfUseful(half),
   // each beside the run with the usual vector

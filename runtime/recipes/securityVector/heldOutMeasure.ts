@@ -90,12 +90,14 @@ const FEWEST_PROBED = 8;
 
 /** A probe of rows that the vector was trained on; undefined of too few. */
 export async function probeOf(
-  learner: Pick<Learner, 'states'>,
+  learner: Pick<Learner, 'states' | 'endComparison'>,
   trained: { readonly harmful: ExampleList; readonly ordinary: ExampleList },
 ): Promise<Probe | undefined> {
   if (Math.min(trained.harmful.length, trained.ordinary.length) < FEWEST_PROBED) return undefined;
   const states = (rows: ExampleList): Promise<Float32Array[]> => statesOf(learner, variedRows(rows, PROBE_FITTED));
-  return fitProbe({ harmful: await states(trained.harmful), ordinary: await states(trained.ordinary) });
+  const read = { harmful: await states(trained.harmful), ordinary: await states(trained.ordinary) };
+  await learner.endComparison();
+  return fitProbe(read);
 }
 
 /** Rows of one kind, with their losses without the vector and with it. */
