@@ -52,6 +52,7 @@ import { tickSteps, walkthrough } from './walkthrough.js';
 import { WorkspaceFiles } from './workspace/watch.js';
 import { WindowMemory } from './host/windowMemory.js';
 import { WorkAtHand } from './host/workAtHand.js';
+import { SharedMemory, type Remembered } from './host/sharedMemory.js';
 
 /** A chat keeps its model loaded this long after the last answer. */
 const IDLE_MS = 5 * 60_000;
@@ -80,9 +81,10 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       services.notices.error(error),
     ),
   );
-  const services = createServices(context, memory, own);
+  const shared = sharedMemory(context);
+  const services = createServices(context, memory, shared, own);
   registerSurfaces(services, own);
-  const training = own(createTrainingView(services, context.workspaceState, logBug(services.log)));
+  const training = own(createTrainingView(services, context.workspaceState, shared, logBug(services.log)));
   const pages = pagesOf(services, training);
   followRuns(services, pages, own);
   tickSteps(services, own);
@@ -110,8 +112,17 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
 
 const pathOf = ({ uri }: vscode.WorkspaceFolder): string => uri.fsPath;
 
+/** A window without a folder shares nothing. */
+const sharedMemory = ({ storageUri, workspaceState }: vscode.ExtensionContext): Remembered =>
+  storageUri ? new SharedMemory(join(storageUri.fsPath, 'remembered')) : workspaceState;
+
 /** What holds the state, and what asks the engine. */
-function createServices(context: vscode.ExtensionContext, memory: WindowMemory, own: Own): Services {
+function createServices(
+  context: vscode.ExtensionContext,
+  memory: WindowMemory,
+  shared: Remembered,
+  own: Own,
+): Services {
   const log = own(vscode.window.createOutputChannel('Security Vectors', { log: true }));
   const restarts = new RestartLimit();
   const notices = createNotices(log, () => {
@@ -177,7 +188,7 @@ function createServices(context: vscode.ExtensionContext, memory: WindowMemory, 
       problems,
     ),
   );
-  const mappings = own(new Mappings(context.workspaceState));
+  const mappings = own(new Mappings(shared));
   own(renames({ scans, mappings, onError: notices.error }));
   const { inspector, tokens } = dataInspectors({ engine, mappings, models, recipes, scans, store });
   own(inspector);
@@ -240,7 +251,7 @@ function createServices(context: vscode.ExtensionContext, memory: WindowMemory, 
     openWalkthrough: walkthrough(context.extension),
     reportPanels: own(new ReportPanels(context.extensionUri, store, notices.error)),
   };
-  return { ...services, ...createPages(services, context.workspaceState, onBug, own) };
+  return { ...services, ...createPages(services, shared, onBug, own) };
 }
 
 /** What people see and start things from. */

@@ -21,13 +21,14 @@ import { vectorsFor } from './services/choice.js';
 import type { Services } from './services/services.js';
 import { TrainingView } from './views/training.js';
 import { precisionWith } from './workspace/precision.js';
+import type { Remembered } from './host/sharedMemory.js';
 
 export type Own = <T extends vscode.Disposable>(part: T) => T;
 type OnBug = (error: unknown) => void;
 type Pages = 'runPanels' | 'chatPanels' | 'triagePanels' | 'comparePanels';
 type Parts = Omit<Services, Pages>;
 
-export function createPages(services: Parts, memento: vscode.Memento, onBug: OnBug, own: Own): Pick<Services, Pages> {
+export function createPages(services: Parts, memento: Remembered, onBug: OnBug, own: Own): Pick<Services, Pages> {
   const { extension, store, notices } = services;
   const runPanels = own(createRunPanels(services, onBug));
   return {
@@ -62,7 +63,7 @@ function createRunPanels(services: Parts, onBug: OnBug): RunPanels {
   return panels;
 }
 
-function createChatPanels(services: Parts, memento: vscode.Memento, onBug: OnBug): ChatPanels {
+function createChatPanels(services: Parts, memento: Remembered, onBug: OnBug): ChatPanels {
   const { extension, models, engine, store, openWalkthrough, assertTrusted } = services;
   return new ChatPanels({
     extension,
@@ -85,9 +86,14 @@ function createChatPanels(services: Parts, memento: vscode.Memento, onBug: OnBug
 }
 
 /** The panel of a fine-tuning recipe. */
-export function createTrainingView(services: Services, memento: vscode.Memento, onBug: OnBug): TrainingView {
+export function createTrainingView(
+  services: Services,
+  memento: vscode.Memento,
+  shared: Remembered,
+  onBug: OnBug,
+): TrainingView {
   const { runner, runPanels, openWalkthrough, assertTrusted } = services;
-  return new TrainingView(services, memento, {
+  return new TrainingView(services, memento, shared, {
     start: (file) => startRecipe(services, file),
     stop: (folder) => stopRun(services, folder),
     move: (folder, to) => runner.move(folder, to),

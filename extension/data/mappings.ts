@@ -1,9 +1,9 @@
-import type * as vscode from 'vscode';
 import * as z from 'zod';
 import { COLUMN_FIELDS, type Columns } from '../../runtime/contract/mapping.js';
 import { safeParse } from '../../runtime/contract/safeParse.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
 import { isWithin } from '../host/paths.js';
+import type { Remembered } from '../host/sharedMemory.js';
 
 const KEY = 'data.columns';
 const KEPT = z.record(z.string(), z.partialRecord(z.enum(COLUMN_FIELDS), z.string()));
@@ -16,7 +16,7 @@ export class Mappings implements Disposable {
   /** The file whose columns were chosen anew. */
   readonly onDidChange = this.changes.event;
 
-  constructor(private readonly memento: Pick<vscode.Memento, 'get' | 'update'>) {}
+  constructor(private readonly memento: Remembered) {}
 
   get(file: string): Columns | undefined {
     return this.all()[file];

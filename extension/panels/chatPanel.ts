@@ -18,6 +18,7 @@ import { PageChannel } from './channel.js';
 import { Pages } from './page.js';
 import { CHAT_REQUEST, CHAT_STATE } from './requests.js';
 import { translated } from '../host/strings.js';
+import type { Remembered } from '../host/sharedMemory.js';
 
 /** What a chat page asks of the rest of the extension. */
 interface ChatActions extends Pick<ChatOptions, 'states' | 'vector' | 'maxNewTokens' | 'device'> {
@@ -38,7 +39,7 @@ interface ChatServices {
   models: WorkspaceModels;
   engine: Pick<Engine, 'request'>;
   /** Chats survive a reload of the window here. */
-  memento: vscode.Memento;
+  memento: Remembered;
   actions: ChatActions;
 }
 
@@ -98,7 +99,7 @@ class ChatPanel {
       device: actions.device,
       post: (event) => this.channel.post(event),
       changed: () => this.draw(),
-      keep: (memory) => void memento.update(key, memory),
+      keep: (memory) => void memento.update(key, memory).then(undefined, actions.onBug),
       onBug: actions.onBug,
     });
     this.channel = this.disposables.add(

@@ -28,6 +28,7 @@ import type { Model } from '../workspace/models.js';
 import { TrainingChoice } from './trainingChoice.js';
 import { TrainingEdits } from './trainingEdits.js';
 import { hasVector, trainingPicture, type TrainingParts, type TrainingPicture } from './trainingPicture.js';
+import type { Remembered } from '../host/sharedMemory.js';
 
 /** What the panel asks of the rest of the extension. */
 export interface TrainingActions {
@@ -77,12 +78,13 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
 
   constructor(
     private readonly parts: Parts,
-    memento: vscode.Memento,
+    memento: Remembered,
+    shared: Remembered,
     private readonly actions: TrainingActions,
   ) {
     const { estimates, files, inspector, mappings, models, problems, reviews, runner, scans, store } = parts;
     this.choice = new TrainingChoice(parts, memento);
-    this.edits = new TrainingEdits(parts, memento, {
+    this.edits = new TrainingEdits(parts, shared, {
       recipe: () => this.recipe(),
       picture: () => this.picture,
       inTurn: (work) => this.turns.take(work),

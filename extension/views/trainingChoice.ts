@@ -1,8 +1,8 @@
-import type * as vscode from 'vscode';
 import { inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import { fineTunings, textOf, type ShownRecipe, type TrainingParts } from './trainingPicture.js';
 import { firstRecipe } from './trainingState.js';
+import type { Remembered } from '../host/sharedMemory.js';
 
 /** The recipe in the workspace's memory. */
 const KEY = 'training.recipe';
@@ -14,7 +14,7 @@ export class TrainingChoice {
 
   constructor(
     private readonly parts: Pick<TrainingParts, 'recipes'>,
-    private readonly memento: Pick<vscode.Memento, 'get' | 'update'>,
+    private readonly memento: Remembered,
   ) {}
 
   async choose(file: string | undefined): Promise<string> {

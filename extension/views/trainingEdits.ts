@@ -10,13 +10,16 @@ import { keyOffset, setData, valueText, type Edit } from '../runs/recipeEdit.js'
 import type { Model } from '../workspace/models.js';
 import type { TrainingParts, TrainingPicture } from './trainingPicture.js';
 import { chosen, chosenData, protectedBy, readWritten, unprotected } from './trainingState.js';
+import type { Remembered } from '../host/sharedMemory.js';
 
-/** The protection that a switch has taken out of recipes, in the workspace's memory. */
-const KEY = 'training.protection';
-const PROTECTIONS = z.record(
-  z.string(),
-  z.object({ vectors: z.string(), protection: z.string().optional(), model: z.string().optional() }),
-);
+/** The protection that a switch has taken out of a recipe, in the workspace's memory. */
+const keyOf = (file: string): string => `training.protection:${file}`;
+const PROTECTION = z.object({
+  vectors: z.string(),
+  protection: z.string().optional(),
+  model: z.string().optional(),
+});
+type TakenOut = z.infer<typeof PROTECTION>;
 
 /** What edits ask of the panel and of the rest of the extension. */
 interface TrainingEditing {
@@ -34,7 +37,7 @@ interface TrainingEditing {
 export class TrainingEdits {
   constructor(
     private readonly parts: Pick<TrainingParts, 'models' | 'reviews'>,
-    private readonly memento: Pick<vscode.Memento, 'get' | 'update'>,
+    private readonly memento: Remembered,
     private readonly panel: TrainingEditing,
   ) {}
 
@@ -42,7 +45,7 @@ export class TrainingEdits {
     return this.panel.inTurn(async () => {
       const file = await this.panel.recipe();
       if (path === '') return this.setProtected(false);
-      await this.write(file, (text) => chosen(text, file, key, path, this.takenOut()[file]));
+      await this.write(file, (text) => chosen(text, file, key, path, this.takenOut(file)));
     });
   }
 
@@ -81,14 +84,15 @@ export class TrainingEdits {
 
   private async setProtected(on: boolean): Promise<void> {
     const file = await this.panel.recipe();
-    const before = this.takenOut()[file];
+    const before = this.takenOut(file);
     if (!on) {
+      let takenOut: TakenOut | undefined;
       await this.write(file, (text) => {
         const { edits, was } = unprotected(text);
-        const kept = { ...was, model: valueText(text, 'model') };
-        void this.memento.update(KEY, { ...this.takenOut(), [file]: kept });
+        takenOut = { ...was, model: valueText(text, 'model') };
         return edits;
       });
+      await this.memento.update(keyOf(file), takenOut);
       return;
     }
     await this.write(file, (text) => {
@@ -100,8 +104,8 @@ export class TrainingEdits {
     });
   }
 
-  private takenOut(): z.infer<typeof PROTECTIONS> {
-    return safeParse(PROTECTIONS, this.memento.get(KEY)).data ?? {};
+  private takenOut(file: string): TakenOut | undefined {
+    return safeParse(PROTECTION, this.memento.get(keyOf(file))).data;
   }
 
   /**

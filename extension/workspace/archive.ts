@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { CONTEXTS } from '../host/contributions.js';
 import { Emitter, type Disposable } from '../host/disposable.js';
+import type { Remembered } from '../host/sharedMemory.js';
 
 const KEY = 'archivedShown';
 
@@ -9,7 +10,7 @@ export class Archive implements Disposable {
   private readonly changes = new Emitter<void>();
   readonly onDidChange = this.changes.event;
 
-  constructor(private readonly memento: Pick<vscode.Memento, 'get' | 'update'>) {
+  constructor(private readonly memento: Remembered) {
     this.tell();
   }
 

@@ -128,7 +128,7 @@ export async function opened(
   const execute = commands.executeCommand;
   commands.executeCommand = async (name: string, argument: unknown) => void called.push([name, argument]);
   t.after(() => (commands.executeCommand = execute));
-  const view = new TrainingView(parts as never, memory(kept), actions);
+  const view = new TrainingView(parts as never, memory(kept), memory(kept), actions);
   const events: TrainingPageEvent[] = [];
   const outcomes = new Map<number, Outcome>();
   let receive: (message: unknown) => unknown = () => undefined;

@@ -1,7 +1,10 @@
-/** Two windows of one folder: what waits in one is shown by the other, which does not begin it while the first lives. */
+/**
+ * Two windows of one folder: what waits in one is shown by the other, which does not begin it while the first lives, and
+ * what one remembers the other does not overwrite.
+ */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stepOf, workbench } from '../workbench.mjs';
 
@@ -19,6 +22,9 @@ export default async function windows({ step, page, workspace, until, reloadWind
     const small = { data: { ...plain.data, limit: 32 }, probes: {}, evaluate, steps: 2, epochs: undefined };
     await writeFile(recipes(name), JSON.stringify({ ...plain, ...small, output: `../adapters/${name}` }, null, 2));
   }
+  const state = { version: 1, models: [{ path: 'tiny-assistant', name: 'tiny-assistant', adapters: [] }] };
+  await mkdir(path.join(workspace, '.security-vectors'), { recursive: true });
+  await writeFile(path.join(workspace, '.security-vectors/workspace.json'), JSON.stringify(state));
   const [second] = await Promise.all([
     page.waitForEvent('popup'),
     page.evaluate(() => void window.open(window.location.href)),
@@ -26,8 +32,28 @@ export default async function windows({ step, page, workspace, until, reloadWind
   second.setDefaultTimeout(30_000);
   const other = workbench(second, path.join(workspace, '..'));
 
-  await step('one trains, and two further runs wait in it', async () => {
+  await step('a chat is kept, whatever the other window keeps after that', async () => {
     await second.locator('.monaco-workbench').waitFor();
+    await other.container('Security Vectors', { training: true });
+    const panel = await other.webview('main.training');
+    await bench.command('Security Vectors: Chat');
+    const chat = await bench.webview('main.page.chat');
+    const question = chat.locator('vscode-text-area textarea');
+    await question.fill('Buy 3 lamps.');
+    await until(async () => {
+      if ((await chat.locator('.round').count()) > 0) return true;
+      await question.press('Enter');
+      return false;
+    }, 'a question');
+    await chat.locator('.turns[aria-busy="false"]').waitFor();
+    await panel.locator('#recipe').selectOption({ label: 'paper' });
+    await until(async () => (await panel.locator('#recipe option:checked').textContent()) === 'paper', 'the choice');
+    await reloadWindow();
+    const again = await bench.webview('main.page.chat', 60_000);
+    await again.locator('.round').filter({ hasText: 'Buy 3 lamps.' }).waitFor();
+  });
+
+  await step('one trains, and two further runs wait in it', async () => {
     await other.container('Security Vectors');
     await other.open('recipes/vector.json');
     const run = await other.runPage(other.lens('train the security vector'));
