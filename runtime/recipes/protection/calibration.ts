@@ -16,7 +16,7 @@ import type { Scores } from '../../evaluation/scan/scores.js';
 import type { Probe } from '../../learner/learner.js';
 import { HumanError } from '../../support/errors.js';
 import { isSameFile, sha256File } from '../../support/files.js';
-import { beside, readCalibration } from '../vectorFiles/calibrationFile.js';
+import { beside, MORE_ROWS, readCalibration } from '../vectorFiles/calibrationFile.js';
 import { readTrained } from '../vectorFiles/trainedFile.js';
 
 type Scaled = readonly { path: string; scale: number }[];
@@ -117,7 +117,7 @@ function warnOfBlind(
     isHidden ? 'ordinary' : path,
     isHidden
       ? `Look for harmful rows among the named ordinary ones${mostLikely(found, named!)}, and take them out.`
-      : 'Train the vector on more, and more varied, rows of both kinds.',
+      : MORE_ROWS,
   );
 }
 

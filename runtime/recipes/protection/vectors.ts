@@ -123,7 +123,7 @@ export async function scanData(
       kind: 'warning',
       message,
       place: 'vectors',
-      remedy: `Name ordinary rows of more prompts (${ordinaryRows}), or train the vector with more rows of both kinds.`,
+      remedy: `Name ordinary rows of more prompts (${ordinaryRows}), or train the vector on more, and more varied, rows of both kinds.`,
     });
   const little = littleToLearn(scan, strategy, job.recipe);
   if (little) await job.emit({ kind: 'warning', ...little, place: data.path });

@@ -23,6 +23,7 @@ import { scoresOf, scoresOfRow, type Scores } from '../../evaluation/scan/scores
 import type { Learner, Probe, RowLoss } from '../../learner/learner.js';
 import { meanPerToken } from '../../learner/rows.js';
 import type { Job } from '../training/job.js';
+import { MORE_ROWS } from '../vectorFiles/calibrationFile.js';
 import { TRIAL_STEPS } from './trial.js';
 
 export interface Measured {
@@ -159,10 +160,7 @@ export async function reportQuality({ emit }: Pick<Job<VectorRecipe>, 'emit'>, q
       kind: 'warning',
       message: `the vector does not find unseen harmful rows well (AUROC ${number(auroc)}; at ${percent(SCAN_LIMIT.falseAlarms)} false alarms${isRecallExtrapolated(quality) ? `, extrapolated from ${quality.ordinary} ordinary rows of ${quality.ordinaryPrompts ?? quality.ordinary} prompts,` : ''} it finds ${percent(quality.recall ?? 0)}).`,
       place: 'vector',
-      remedy:
-        auroc < LIMITS.detectorAuroc
-          ? 'Give more and more varied harmful rows, or fewer steps.'
-          : 'Give more ordinary rows ("benign"), so that more are compared with, or train it longer.',
+      remedy: MORE_ROWS,
     });
   const { trial = 0, trialInterval: [low, high] = [0, 0], trialMeasured = 0 } = quality;
   const leaks = trialOf(quality) === 'leaks';

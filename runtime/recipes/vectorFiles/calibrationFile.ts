@@ -10,6 +10,9 @@ import { HumanError } from '../../support/errors.js';
 import { writeFileAtomic } from '../../support/files.js';
 import { readOptionalJson } from '../../support/jsonFile.js';
 
+/** What helps a vector that finds little, whichever the cause. */
+export const MORE_ROWS = 'Train the vector on more, and more varied, rows of both kinds ("harmful", "benign").';
+
 /** A row is [share, span, share of the span, KL, choice]; earlier versions kept no choice. */
 const row = z.tuple([z.number(), z.number(), z.number(), z.number(), z.number().optional()]);
 const schema = z.object({
