@@ -70,45 +70,32 @@ function smallestPValue(calibration: Compared): (scores: Scores) => number {
       NOISE[key],
     );
   const [share, span] = [of('share'), of('span')];
-  const [choice, probe] = [choicePValue(calibration), probePValue(calibration)];
+  const [choice, probe] = [changedPValue('choice', calibration), changedPValue('probe', calibration)];
   return (scores) => Math.min(share(scores.share), span(scores.span), choice(scores), probe(scores));
 }
 
+/** What rises where a score falls, by which it is compared with those of harmful rows. */
+const LOW = {
+  choice: { of: (choice: number): number => -Math.log(Math.max(choice, NOISE.choice)), noise: NOISE.log },
+  probe: { of: (probe: number): number => -probe, noise: NOISE.probe },
+};
+
 /**
- * Of a linear probe. It counts only where harmful rows score as low, and where the vector changes what the model says as
- * it does to harmful rows: a new task may look to the base like either kind. Without a probe it says nothing.
+ * Of the word that decides, or of a linear probe: a new task may look to the base like either kind. It counts only where
+ * harmful rows score as low, and where the vector changes what the model says as it does to harmful rows. Where vectors
+ * of earlier versions kept none it says nothing.
  */
-function probePValue({ ordinary, harmful = [] }: Compared): (scores: Scores) => number {
-  const of = (rows: readonly Scores[]): number[] => rows.flatMap(({ probe }) => probe ?? []);
+function changedPValue(key: keyof typeof LOW, { ordinary, harmful = [] }: Compared): (scores: Scores) => number {
+  const low = LOW[key];
+  const of = (rows: readonly Scores[]): number[] => rows.flatMap((row) => row[key] ?? []);
   const [among, beside] = [of(ordinary), of(harmful)];
   const unchanged = unchangedPValue({ harmful });
   if (among.length < ordinary.length || beside.length < 2 || !unchanged) return () => 1;
-  const p = pValues(among, NOISE.probe);
-  const pHarmful = pValues(
-    beside.map((probe) => -probe),
-    NOISE.probe,
-  );
-  return ({ probe, kl }) => {
-    if (probe === undefined || kl === undefined) return 1;
-    return pHarmful(-probe) < UNLIKE || unchanged(kl) <= CONFIDENT ? 1 : p(probe);
-  };
-}
-
-/**
- * Of the word that decides. It counts only where harmful rows choose as much, and where the vector changes what the
- * model says as it does to harmful rows. Vectors of earlier versions kept no choice: then it says nothing.
- */
-function choicePValue({ ordinary, harmful = [] }: Compared): (scores: Scores) => number {
-  const choices = (rows: readonly Scores[]): number[] => rows.flatMap(({ choice }) => choice ?? []);
-  const [among, beside] = [choices(ordinary), choices(harmful)];
-  const unchanged = unchangedPValue({ harmful });
-  if (among.length < ordinary.length || beside.length < 2 || !unchanged) return () => 1;
-  const p = pValues(among, NOISE.choice);
-  const log = (choice: number): number => -Math.log(Math.max(choice, NOISE.choice));
-  const pHarmful = pValues(beside.map(log), NOISE.log);
-  return ({ choice, kl }) => {
-    if (choice === undefined || kl === undefined) return 1;
-    return pHarmful(log(choice)) < UNLIKE || unchanged(kl) <= CONFIDENT ? 1 : p(choice);
+  const p = pValues(among, NOISE[key]);
+  const pHarmful = pValues(beside.map(low.of), low.noise);
+  return ({ [key]: score, kl }) => {
+    if (score === undefined || kl === undefined) return 1;
+    return pHarmful(low.of(score)) < UNLIKE || unchanged(kl) <= CONFIDENT ? 1 : p(score);
   };
 }
 
