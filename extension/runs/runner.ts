@@ -225,11 +225,9 @@ export class Runner implements Disposable {
   }
 
   private requireNoCircle(facts: RecipeFacts): void {
-    const others = this.waiting.filter(({ run }) => run.folder !== facts.output);
-    const other = awaitedByIts(
-      facts,
-      others.map(({ run }) => run),
-    );
+    const elsewhere = this.options.store.all().filter(({ waitsIn }) => waitsIn);
+    const all = [...this.waiting.map(({ run }) => run), ...elsewhere].filter(({ folder }) => folder !== facts.output);
+    const other = awaitedByIts(facts, all);
     if (!other) return;
     throw inputError(t('this run would wait for "{0}", and that one for this run.', nameOf(other)), {
       place: facts.output,

@@ -57,6 +57,23 @@ test('what waits in one window is shown by the other, which neither begins it no
   assert.equal(second.begun.length, 1);
 });
 
+test('of runs in two windows that would wait for each other the last is refused', async (t) => {
+  const { root, file, open } = await windows(t);
+  for (const name of ['x', 'y']) await runFolder(root, name, {});
+  const first = await open();
+  first.runner.pause(true);
+  await first.runner.start(await file('x', { vectors: [{ adapter: '../adapters/y' }] }), { replace: true });
+  const second = await open();
+  const y = await file('y', { vectors: [{ adapter: '../adapters/x' }] });
+  await assert.rejects(second.runner.start(y, { replace: true }), {
+    message: 'this run would wait for "x", and that one for this run.',
+  });
+  assert.deepEqual(second.names(), []);
+  first.runner.stop(join(root, 'adapters/x/next'));
+  await until(() => !second.store.get(join(root, 'adapters/x/next')), 'removed there, it is gone here');
+  await second.runner.start(y, { replace: true });
+});
+
 test('a window takes the runs of one that has ended behind its own, in their order, and says so', async (t) => {
   const { root, file, open } = await windows(t);
   const first = await open();
