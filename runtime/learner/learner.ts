@@ -1,9 +1,12 @@
+import { RUN_FILES } from '../contract/runFiles.js';
 import { mean } from '../contract/sum.js';
 import type { Injected } from '../adapters/inject.js';
 import { embeddingSize, type DecoderSpec } from '../models/decoder/spec.js';
 import { weightsFolder } from '../models/decoder/weights.js';
 import type { ModelFolder } from '../models/weights/modelFolder.js';
 import { requireFiniteWeights } from '../models/weights/finite.js';
+import { elementsOf } from '../onnx/shapes.js';
+import { HumanError } from '../support/errors.js';
 import { cutOf, limitsOf, piecesOf, type PieceLimits, type Pieces } from './cut.js';
 import {
   comparisonGraph,
@@ -171,9 +174,13 @@ export function openLearner(options: LearnerOptions): Learner {
     },
     async compare(rows, parameters, probe) {
       const compared: Comparison[] = [];
-      const weights = probe && {
-        probe_weights: float32(probe.weights, [probedLayers(spec).length, spec.hidden, 1]),
-      };
+      const dims = [probedLayers(spec).length, spec.hidden, 1];
+      if (probe && probe.weights.length !== elementsOf(dims))
+        throw new HumanError(
+          `the vector's probe has ${probe.weights.length} weights, and one of this model has ${elementsOf(dims)}.`,
+          { place: RUN_FILES.calibration, remedy: 'Train the vector again.' },
+        );
+      const weights = probe && { probe_weights: float32(probe.weights, dims) };
       // logits are there twice, and whole where the device computes no pieces
       const most = backend.pieces === 'whole' ? { ...LOSS_BATCH, tokens: LOSS_BATCH.tokens / 2 } : LOSS_BATCH;
       for (const batch of inOrder(rows, ({ example }) => example.ids.length, most)) {

@@ -106,6 +106,9 @@ describe('what a probe reads', async () => {
         );
       }
       assert.equal((await learner.compare(rows.slice(0, 1), {}))[0]!.probe, undefined, 'without a probe');
+      await assert.rejects(learner.compare(rows, {}, { weights: weights.slice(1), bias: 0 }), {
+        message: `the vector's probe has ${weights.length - 1} weights, and one of this model has ${weights.length}.`,
+      });
       await session.dispose();
       await learner.dispose();
     });

@@ -159,7 +159,9 @@ test('a calibration of other weights, or a damaged one, is an error with its pla
   const place = join(other, 'calibration.json');
   const read = () => calibrationOf([{ path: other, scale: 1 }], { score: none, warn, precision, scanned: [] });
   await assert.rejects(read(), { name: 'HumanError', place, message: /other weights/ });
+  const whole = JSON.parse(await readFile(place, 'utf8')) as { probe: object };
   for (const damaged of [
+    JSON.stringify({ ...whole, probe: { ...whole.probe, ordinary: [1] } }),
     '{"version":1}',
     '{"version":1,"adapter":"f00","scales":"f00","ordinary":[[1]],"harmful":[]}',
   ]) {

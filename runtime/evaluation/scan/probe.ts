@@ -33,7 +33,7 @@ export function fitProbe(states: {
   const scale = deviation.map((variance) => 1 / (Math.sqrt(variance) + least || 1));
   const scaled = rows.map((row) => Float32Array.from(row, (x, c) => (x - centre[c]) * scale[c]));
   const system = scaled.map((row, i) =>
-    Float64Array.from(scaled, (other, j) => dot(row, other) / size + (i === j ? RIDGE / weights[i] : 0)),
+    Float64Array.from({ length: i + 1 }, (_, j) => dot(row, scaled[j]) / size + (i === j ? RIDGE / weights[i] : 0)),
   );
   const dual = solved(
     system,
@@ -50,7 +50,10 @@ function dot(a: Float32Array, b: Float32Array): number {
   return all;
 }
 
-/** A positive definite system, by Cholesky's decomposition, which takes the place of the matrix. */
+/**
+ * Solves a positive definite system.
+ * @param matrix its lower triangle, in whose place Cholesky's decomposition comes
+ */
 function solved(matrix: readonly Float64Array[], right: Float64Array): Float64Array {
   const n = right.length;
   const x = right.slice();

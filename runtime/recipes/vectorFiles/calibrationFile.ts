@@ -91,7 +91,9 @@ export async function readCalibration(path: string): Promise<Kept | undefined> {
   const json = await readOptionalJson(file);
   if (json === undefined) return undefined;
   const read = safeParse(schema, json);
-  if (!read.success)
+  const isWhole = ({ probe, ordinary, harmful }: z.infer<typeof schema>): boolean =>
+    !probe || (probe.ordinary.length === ordinary.length && probe.harmful.length === harmful.length);
+  if (!read.success || !isWhole(read.data))
     throw new HumanError("this is not a vector's calibration.", { place: file, remedy: 'Train the vector again.' });
   const { ordinary, harmful, probe, ...rest } = read.data;
   const all = (rows: readonly z.infer<typeof row>[], kind: 'ordinary' | 'harmful'): Scores[] =>
