@@ -249,7 +249,9 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
 
   private async draw(first = false): Promise<void> {
     if (!this.channel?.ready) return;
-    this.picture = await trainingPicture(this.parts, await this.choice.shown());
+    this.picture = await trainingPicture(this.parts, await this.choice.shown(), (file, text) =>
+      this.edits.canRestore(file, text),
+    );
     const { state } = this.picture;
     const text = JSON.stringify(state);
     if (text !== this.posted) {

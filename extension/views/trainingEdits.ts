@@ -93,15 +93,24 @@ export class TrainingEdits {
         return edits;
       });
       await this.memento.update(keyOf(file), takenOut);
+      await this.panel.draw();
       return;
     }
     await this.write(file, (text) => {
-      // Its vectors are those of another model, where the recipe has another one by now.
-      if (before?.model !== undefined && before.model === valueText(text, 'model')) return protectedBy(text, before);
+      if (before && this.canRestore(file, text)) return protectedBy(text, before);
       const vector = this.panel.picture()?.state.form?.fields.vector.choices.find(({ value }) => value !== '');
       if (!vector) throw inputError(t('there is no security vector yet.'), { remedy: t('Train one first.') });
       return chosen(text, file, 'vector', vector.value, before);
     });
+  }
+
+  /**
+   * Whether the protection that was taken out of a recipe fits it: its vectors are those of another model, where the
+   * recipe has another one by now.
+   */
+  canRestore(file: string, text: string): boolean {
+    const model = this.takenOut(file)?.model;
+    return model !== undefined && model === valueText(text, 'model');
   }
 
   private takenOut(file: string): TakenOut | undefined {

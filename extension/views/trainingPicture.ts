@@ -51,19 +51,30 @@ export const fineTunings = ({ recipes }: Pick<Services, 'recipes'>): RecipeFacts
 export const hasVector = (parts: Pick<Services, 'models' | 'recipes' | 'store'>): boolean =>
   parts.models.list().some((model) => vectorsFor(parts, model).length > 0);
 
-/** What the training panel shows of a recipe and of what the window knows. */
-export async function trainingPicture(parts: TrainingParts, { file, text }: ShownRecipe): Promise<TrainingPicture> {
+/**
+ * What the training panel shows of a recipe and of what the window knows.
+ * @param canRestore whether the protection that was taken out of a recipe fits it
+ */
+export async function trainingPicture(
+  parts: TrainingParts,
+  { file, text }: ShownRecipe,
+  canRestore: (file: string, text: string) => boolean,
+): Promise<TrainingPicture> {
   const { estimates, runner, store } = parts;
   const models = parts.models.list();
   const locked = !vscode.workspace.isTrusted;
   const files = fineTunings(parts).map((one) => one.file);
   if (file !== undefined && !files.includes(file)) files.push(file);
   const relative = (path: string): string => vscode.workspace.asRelativePath(path);
-  const written = file !== undefined && text !== undefined ? readWritten(text, file) : {};
+  const isThere = file !== undefined && text !== undefined;
+  const written = isThere ? readWritten(text, file) : {};
+  const restorable = isThere && canRestore(file, text);
   const { facts } = written;
   const model = models.find(({ path }) => path === facts?.model);
-  const shown = facts && trainingForm({ ...written, facts }, await known(parts, facts, models, relative));
-  if (shown?.form.canStart && file !== undefined && text !== undefined) shown.form.expected = estimates.get(file, text);
+  const shown =
+    facts &&
+    trainingForm({ ...written, facts }, { ...(await known(parts, facts, models, relative)), canRestore: restorable });
+  if (shown?.form.canStart && isThere) shown.form.expected = estimates.get(file, text);
   const chosen = runToShow(store, facts);
   const run = chosen && ((await wholeRun(store, chosen.folder)) ?? chosen);
   // Whichever waits has its place in the list, also the one that is shown.
@@ -112,7 +123,7 @@ async function known(
   facts: Written['facts'],
   models: readonly Model[],
   relative: Known['relative'],
-): Promise<Known> {
+): Promise<Omit<Known, 'canRestore'>> {
   const { files, inspector, recipes, reviews, scans, store } = parts;
   const named = [facts.model, ...facts.data, ...facts.vectors];
   const there = new Set<string>();

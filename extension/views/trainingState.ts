@@ -40,6 +40,8 @@ export interface Known {
   review(file: string): Record<Decision, number>;
   /** Security vectors that fit the recipe's model. */
   vectors: readonly Adapter[];
+  /** Whether the protection that was taken out of the recipe can be put back. */
+  canRestore: boolean;
   runs: readonly Run[];
   counted(file: string): Counted | undefined;
   scan(file: string): Scan | undefined;
@@ -105,7 +107,7 @@ export function trainingForm(
     form: {
       fields: { model: model.field, data: data.field, vector: vector.field },
       isProtected,
-      canProtect: isProtected || known.vectors.length > 0,
+      canProtect: isProtected || known.canRestore || known.vectors.length > 0,
       settings: recipe ? settingsOf(recipe) : [],
       canStart: ready && !own,
     },

@@ -31,6 +31,7 @@ export const known = (more: Partial<Known> = {}): Known => ({
   recipes: [],
   data: ['/w/data/train.jsonl', '/w/data/other.jsonl'],
   vectors: [vector()],
+  canRestore: false,
   runs: [],
   counted: () => ({
     info: {

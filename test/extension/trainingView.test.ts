@@ -21,6 +21,19 @@ test('the strongest recipe is shown first; who changes it has chosen it', async 
   assert.deepEqual([await read('protected'), state().form?.isProtected, bugs], [before, true, []]);
 });
 
+test('what the switch took out can be put back before its vector is trained', async (t) => {
+  const { root, ask, state, read } = await opened(t, { adapters: [] });
+  const before = await read('protected');
+  await ask({ type: 'protect', on: false });
+  assert.deepEqual([state().form?.isProtected, state().form?.canProtect], [false, true]);
+  await ask({ type: 'protect', on: true });
+  assert.equal(await read('protected'), before);
+  // With another model its vectors do not fit.
+  await ask({ type: 'protect', on: false });
+  await ask({ type: 'choose', key: 'model', value: join(root, 'other') });
+  assert.equal(state().form?.canProtect, false);
+});
+
 test('with a model and no recipe it leads: first a vector, and with one the protected fine-tuning', async (t) => {
   const adapters: { role: string; path: string; reason: null }[] = [];
   const { at, ask, state, run, store, read } = await opened(t, { written: ['vector'], adapters });
