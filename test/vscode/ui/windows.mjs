@@ -36,6 +36,9 @@ export default async function windows({ step, page, workspace, until, reloadWind
     await second.locator('.monaco-workbench').waitFor();
     await other.container('Security Vectors', { training: true });
     const panel = await other.webview('main.training');
+    // The palette has no chat before the first window has found the model.
+    await container('Security Vectors');
+    await row('Models', 'tiny-assistant').waitFor();
     await bench.command('Security Vectors: Chat');
     const chat = await bench.webview('main.page.chat');
     const question = chat.locator('vscode-text-area textarea');
