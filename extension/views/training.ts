@@ -249,9 +249,8 @@ export class TrainingView implements vscode.WebviewViewProvider, vscode.Disposab
 
   private async draw(first = false): Promise<void> {
     if (!this.channel?.ready) return;
-    this.picture = await trainingPicture(this.parts, await this.choice.shown(), (file, text) =>
-      this.edits.canRestore(file, text),
-    );
+    const shown = await this.choice.shown();
+    this.picture = await trainingPicture(this.parts, shown, this.edits.canRestore(shown));
     const { state } = this.picture;
     const text = JSON.stringify(state);
     if (text !== this.posted) {

@@ -8,7 +8,7 @@ import { Cancelled, inputError } from '../host/errors.js';
 import { t } from '../host/text.js';
 import { keyOffset, setData, valueText, type Edit } from '../runs/recipeEdit.js';
 import type { Model } from '../workspace/models.js';
-import type { TrainingParts, TrainingPicture } from './trainingPicture.js';
+import type { ShownRecipe, TrainingParts, TrainingPicture } from './trainingPicture.js';
 import { chosen, chosenData, protectedBy, readWritten, unprotected } from './trainingState.js';
 import type { Remembered } from '../host/sharedMemory.js';
 
@@ -97,20 +97,16 @@ export class TrainingEdits {
       return;
     }
     await this.write(file, (text) => {
-      if (before && this.canRestore(file, text)) return protectedBy(text, before);
+      if (fits(before, text)) return protectedBy(text, before);
       const vector = this.panel.picture()?.state.form?.fields.vector.choices.find(({ value }) => value !== '');
       if (!vector) throw inputError(t('there is no security vector yet.'), { remedy: t('Train one first.') });
       return chosen(text, file, 'vector', vector.value, before);
     });
   }
 
-  /**
-   * Whether the protection that was taken out of a recipe fits it: its vectors are those of another model, where the
-   * recipe has another one by now.
-   */
-  canRestore(file: string, text: string): boolean {
-    const model = this.takenOut(file)?.model;
-    return model !== undefined && model === valueText(text, 'model');
+  /** Whether the protection that was taken out of a recipe can be put back. */
+  canRestore({ file, text }: ShownRecipe): boolean {
+    return file !== undefined && text !== undefined && fits(this.takenOut(file), text);
   }
 
   private takenOut(file: string): TakenOut | undefined {
@@ -136,6 +132,10 @@ export class TrainingEdits {
     await this.panel.draw();
   }
 }
+
+/** The vectors that were taken out are those of another model, where the recipe has another one by now. */
+const fits = (takenOut: TakenOut | undefined, text: string): takenOut is TakenOut =>
+  takenOut?.model !== undefined && takenOut.model === valueText(text, 'model');
 
 async function browseData(): Promise<string> {
   const filters = { [t('Data files')]: [...BROWSED] };

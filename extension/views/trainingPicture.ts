@@ -53,12 +53,12 @@ export const hasVector = (parts: Pick<Services, 'models' | 'recipes' | 'store'>)
 
 /**
  * What the training panel shows of a recipe and of what the window knows.
- * @param canRestore whether the protection that was taken out of a recipe fits it
+ * @param canRestore whether the protection that was taken out of the recipe can be put back
  */
 export async function trainingPicture(
   parts: TrainingParts,
   { file, text }: ShownRecipe,
-  canRestore: (file: string, text: string) => boolean,
+  canRestore: boolean,
 ): Promise<TrainingPicture> {
   const { estimates, runner, store } = parts;
   const models = parts.models.list();
@@ -68,12 +68,10 @@ export async function trainingPicture(
   const relative = (path: string): string => vscode.workspace.asRelativePath(path);
   const isThere = file !== undefined && text !== undefined;
   const written = isThere ? readWritten(text, file) : {};
-  const restorable = isThere && canRestore(file, text);
   const { facts } = written;
   const model = models.find(({ path }) => path === facts?.model);
   const shown =
-    facts &&
-    trainingForm({ ...written, facts }, { ...(await known(parts, facts, models, relative)), canRestore: restorable });
+    facts && trainingForm({ ...written, facts }, { ...(await known(parts, facts, models, relative)), canRestore });
   if (shown?.form.canStart && isThere) shown.form.expected = estimates.get(file, text);
   const chosen = runToShow(store, facts);
   const run = chosen && ((await wholeRun(store, chosen.folder)) ?? chosen);

@@ -3,15 +3,26 @@ import type * as z from 'zod';
 import type { RowFormat } from './mapping.js';
 import type { scanRowSchema } from './scanRowSchema.js';
 
+/** What of a row one vector says alone. */
+export const OF_ONE_VECTOR = [
+  'explained',
+  'span',
+  'choice',
+  'probe',
+  'p',
+  'pHarmful',
+  'kl',
+  'pUnchanged',
+  'flagged',
+  'related',
+] as const;
+
 export interface ScanRow extends z.infer<typeof scanRowSchema> {
   /**
    * Of several vectors: which one the row's scores are of, and what each says alone. Only in the scan.json of a run.
    */
   vector?: number;
-  byVector?: Pick<
-    ScanRow,
-    'explained' | 'span' | 'choice' | 'probe' | 'p' | 'pHarmful' | 'kl' | 'pUnchanged' | 'flagged' | 'related'
-  >[];
+  byVector?: Pick<ScanRow, (typeof OF_ONE_VECTOR)[number]>[];
   /** Of each supervised token, nats, and its KL. Only in the scan.json of a run. */
   losses?: { without: number[]; with: number[]; kl?: number[] };
 }

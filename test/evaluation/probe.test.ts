@@ -10,8 +10,7 @@ import { buildDecoder } from '../../runtime/models/decoder/decoder.js';
 import { frozenWeights } from '../../runtime/models/decoder/weights.js';
 import { checkGraph, prune } from '../../runtime/onnx/check.js';
 import { Builder } from '../../runtime/onnx/graph.js';
-import { useTinyModel } from '../baselines/tinyModel.js';
-import { draw, near, rng } from '../baselines/tinyModel.js';
+import { draw, near, rng, useTinyModel } from '../baselines/tinyModel.js';
 
 describe('the fit of a probe', () => {
   const size = 40;

@@ -1,8 +1,11 @@
 /** Marks follow their rows through edits, and a row whose text is not the one that was scanned says so. */
+import './fake/useFakeVscode.js';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RowMarks, type Change, type Mark } from '../../extension/data/rowMarks.js';
+import { markText } from '../../extension/codelens/titles.js';
+import { looksOf, RowMarks, type Change, type Mark } from '../../extension/data/rowMarks.js';
 import { rowKey, rowKeyOf } from '../../extension/data/rows.js';
+import type { ScanRow } from '../../runtime/contract/scan.js';
 import { change, FakeDocument } from './textDocument.js';
 
 const rows = (count: number): string[] =>
@@ -275,4 +278,18 @@ test('edits that come while rows are still being looked at count', () => {
     expected,
   );
   assert.equal(it.list().length, 3000);
+});
+
+test('a mark of a row that only the probe has found says so', () => {
+  const row: ScanRow = {
+    ...{ row: 0, line: 1, explained: 0.1, span: 0, p: 0.004, flagged: true },
+    ...{ tokens: 9, lossWithout: 2, lossWith: 1.8 },
+  };
+  const told = (more: Partial<ScanRow>): string => markText(looksOf({ ...row, ...more }), 'v');
+  assert.match(
+    told({ probe: 0.7 }),
+    /To the model itself, before any training, the answer is like those of harmful rows\.$/,
+  );
+  for (const more of [{ probe: 0.7, parts: ['Sure.'] }, { probe: -0.2 }, {}])
+    assert.doesNotMatch(told(more), /To the model itself/);
 });

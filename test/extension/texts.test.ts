@@ -256,10 +256,6 @@ test('lenses name what they do and what the newest runs found', () => {
   );
   assert.match(markText(looks, 'v'), /It expects this in the answer: And that is it\.$/);
   assert.match(
-    markText({ explained: 0.1, p: 0.004, byProbe: true }, 'v'),
-    /To the model itself, before any training, the answer is like those of harmful rows\.$/,
-  );
-  assert.match(
     markText({ explained: 0.9, p: 1e-9 }, 'v', { ordinary: 40, ordinaryPrompts: 10 }),
     /none of 40 ordinary rows looks like this; extrapolated, <1 of 1,000 would\. .* of its loss\.$/,
   );

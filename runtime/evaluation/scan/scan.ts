@@ -163,7 +163,7 @@ export function scanResult(
   const below = unlikeHarmfulBelow(calibration);
   const pUnchanged = calibration && unchangedPValue(calibration);
   const compared = scanned.map(({ losses, probe, texts, ...row }) => {
-    const scores: Scores = { ...scoresOf(losses), ...(probe !== undefined && { probe }) };
+    const scores = scoresOf(losses, probe);
     const tokens = losses.without.length;
     const lossWithout = mean(losses.without);
     const { p, pHarmful } = judged?.(scores) ?? {};

@@ -72,16 +72,14 @@ export interface Scores {
 }
 
 /** All that is compared of a row. */
-export const scoresOfRow = (row: Comparison): Scores => ({
-  ...scoresOf(tokenLosses(row)),
-  ...(row.probe !== undefined && { probe: row.probe }),
-});
+export const scoresOfRow = (row: Comparison): Scores => scoresOf(tokenLosses(row), row.probe);
 
 /** What the vector saves on each token, but no more than its KL there, nats. */
 export const choicesOf = ({ without, with: on, kl }: Required<TokenLosses>): number[] =>
   kl.map((change, i) => Math.min(change, without[i] - on[i]));
 
-export function scoresOf(row: TokenLosses): Scores {
+/** @param probe what a probe says of the row, where there is one */
+export function scoresOf(row: TokenLosses, probe?: number): Scores {
   const { kl } = row;
   const gains = row.without.map((off, i) => off - row.with[i]);
   let best = { gain: 0, start: 0, end: 0 };
@@ -98,5 +96,6 @@ export function scoresOf(row: TokenLosses): Scores {
     span: best.gain,
     spanShare: end > from ? explained(off, on, end - from) : 0,
     ...(kl && { kl: Math.max(...kl), choice: Math.max(...choicesOf({ ...row, kl })) }),
+    ...(probe !== undefined && { probe }),
   };
 }

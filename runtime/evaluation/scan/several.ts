@@ -1,4 +1,4 @@
-import type { ScanColumn, ScanLimit, ScanResult, ScanRow } from '../../contract/scan.js';
+import { OF_ONE_VECTOR, type ScanColumn, type ScanLimit, type ScanResult, type ScanRow } from '../../contract/scan.js';
 import { without } from '../../support/without.js';
 import { rowPValue, unchangedPValue, unlikeHarmfulBelow, type Calibration } from './calibration.js';
 import { agreement, countsOf, isUnusual, outside, type Outside } from './scan.js';
@@ -118,21 +118,9 @@ function outsideOfAll(rests: readonly Outside[]): Outside {
   };
 }
 
-/** What of a row one vector says alone. */
-const OF_ONE = [
-  'explained',
-  'span',
-  'choice',
-  'probe',
-  'p',
-  'pHarmful',
-  'kl',
-  'pUnchanged',
-  'flagged',
-  'related',
-] as const;
-type OfOne = Pick<ScanRow, (typeof OF_ONE)[number]>;
-const ofOne = (row: ScanRow): OfOne => Object.fromEntries(OF_ONE.map((key) => [key, row[key]])) as unknown as OfOne;
+type OfOne = Required<ScanRow>['byVector'][number];
+const ofOne = (row: ScanRow): OfOne =>
+  Object.fromEntries(OF_ONE_VECTOR.map((key) => [key, row[key]])) as unknown as OfOne;
 
 /** A flagged row before others, then a rarer one, then one that is explained better. */
 function isMoreSuspicious(one: ScanRow, than: ScanRow): boolean {

@@ -10,7 +10,7 @@ import { ORDINARY, unchangedPValue, unlikeHarmfulBelow, type Calibration } from 
 import type { Feeds } from '../../device/session.js';
 import { comparisonsOf, type LossHooks } from '../../evaluation/inference/losses.js';
 import { alarmsOf, judgedBy, looksHarmful, scanExamples, type ScanOptions } from '../../evaluation/scan/scan.js';
-import { scoresOf, tokenLosses } from '../../evaluation/scan/scores.js';
+import { scoresOfRow } from '../../evaluation/scan/scores.js';
 import { addedSpans, insertedSpans, isInSpans } from '../../evaluation/scan/spans.js';
 import type { Comparison } from '../../learner/learner.js';
 import type { Tokenizer } from '../../models/text/tokenizer.js';
@@ -74,7 +74,7 @@ export async function withInsertions(
   const rests = mapped(rows, (example, i) => restOf(example, found[i].spans, tokenizer)!);
   const compared = await compare(rests);
   found.forEach(({ at, spans, beside }, i) => {
-    const scores = scoresOf(tokenLosses(compared[i]));
+    const scores = scoresOfRow(compared[i]);
     const { p, pHarmful } = judged(scores);
     const pUnchangedOutside = scores.kl === undefined ? undefined : pUnchanged?.(scores.kl);
     const own = without(scan.perRow[at], 'guessed');

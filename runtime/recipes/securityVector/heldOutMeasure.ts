@@ -33,7 +33,7 @@ export interface Measured {
   readonly calibration?: HeldOutCalibration;
 }
 
-interface HeldOut {
+interface Rows {
   readonly harmful: ExampleList;
   readonly ordinary: ExampleList;
 }
@@ -45,7 +45,7 @@ interface HeldOut {
  */
 export function heldOutMeasure(
   learner: Pick<Learner, 'losses'>,
-  rows: HeldOut,
+  rows: Rows,
   scales: { off: Record<string, number>; on: Record<string, number> },
 ): (parameters: Feeds, most: number) => Promise<Measured> {
   /** Without the vector: the same whatever it has learned. */
@@ -69,7 +69,7 @@ export function heldOutMeasure(
 /** The same of all rows, with all that a scan compares with. */
 export async function heldOutQuality(
   learner: Pick<Learner, 'compare'>,
-  rows: HeldOut,
+  rows: Rows,
   on: Record<string, number>,
   parameters: Feeds,
   probe?: Probe,
@@ -89,11 +89,13 @@ export async function heldOutQuality(
 /** With fewer rows of a kind a probe would say what these happen to have in common. */
 const FEWEST_PROBED = 8;
 
-/** A probe of rows that the vector was trained on; undefined of too few. */
+/** A probe of rows that the vector was trained on; undefined of too few, and where nothing could be compared with it. */
 export async function probeOf(
   learner: Pick<Learner, 'states' | 'endComparison'>,
-  trained: { readonly harmful: ExampleList; readonly ordinary: ExampleList },
+  trained: Rows,
+  held: Pick<Rows, 'ordinary'>,
 ): Promise<Probe | undefined> {
+  if (held.ordinary.length < FEWEST_ORDINARY) return undefined;
   if (Math.min(trained.harmful.length, trained.ordinary.length) < FEWEST_PROBED) return undefined;
   const states = (rows: ExampleList): Promise<Float32Array[]> => statesOf(learner, variedRows(rows, PROBE_FITTED));
   const read = { harmful: await states(trained.harmful), ordinary: await states(trained.ordinary) };

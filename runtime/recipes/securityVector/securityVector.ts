@@ -177,7 +177,7 @@ async function save(
   const sha256 = await sha256File(folder.file(RUN_FILES.adapter, WEIGHTS_FILE));
   await folder.manifest({ result: { path: RUN_FILES.adapter, sha256 } });
   await training.forget();
-  const probe = await probeOf(learner, { harmful: harmful.trained, ordinary: benign?.trained ?? [] });
+  const probe = await probeOf(learner, { harmful: harmful.trained, ordinary: benign?.trained ?? [] }, held);
   const { calibration, quality } = await heldOutQuality(learner, held, ON, parameters(), probe);
   await learner.endComparison();
   const scales = scalesHash(await readAdapter(folder.path));
