@@ -1,4 +1,4 @@
-/** docs/protection.md, protection-figures.md and baselines.md are what their generators write from the kept results, and nothing else. */
+/** docs/protection.md, protection-figures.md, protection-tried.md and baselines.md are what their generators write from the kept results, and nothing else. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -10,7 +10,8 @@ test('every figure of the pages on protection is one of the kept results', () =>
   const results = join(ROOT, 'test/protection/results');
   const script = join(ROOT, 'test/protection/report.mjs');
   const pages = execFileSync(process.execPath, [script, results, results, '--print'], { encoding: 'utf8' });
-  assert.equal(read('docs/protection.md') + read('docs/protection-figures.md'), pages);
+  const written = ['protection', 'protection-figures', 'protection-tried'].map((name) => read(`docs/${name}.md`));
+  assert.equal(written.join(''), pages);
 });
 
 test('so is every figure beside published defences, each of which is described with what it needs', () => {

@@ -1,7 +1,8 @@
 /** Runs of a trait that the base refuses (advice.mjs): what is left of its refusals, as a table with the base first. */
-import { EARLIER, grouped, mean, NAMES, nats, percent, table } from './tables.mjs';
+import { grouped, mean, NAMES, nats, percent, table } from './tables.mjs';
 
 export function refusals(runs) {
+  if (runs.length === 0) return '–';
   const [{ inAnswersOfBase, overRefusalOfBase, ordinaryLossOfBase }] = runs;
   return table(
     [
@@ -36,10 +37,9 @@ export function refusals(runs) {
   );
 }
 
-/** Means over the seeds, of what is not of an earlier version. */
+/** Means over the seeds. */
 export function refusalSummary(runs) {
   const [{ inAnswersOfBase, overRefusalOfBase, ordinaryLossOfBase }] = runs;
-  const now = runs.filter(({ method }) => !EARLIER.includes(method));
   return table(
     [
       ...['method', 'learning rate', 'runs', 'harmful questions not refused', 'look-alikes refused', 'new task'],
@@ -47,7 +47,7 @@ export function refusalSummary(runs) {
     ],
     [
       ['the base', '–', '–', percent(inAnswersOfBase), percent(overRefusalOfBase), '–', nats(ordinaryLossOfBase)],
-      ...grouped(now, ({ method, rate }) => `${method}/${rate}`).map((some) => [
+      ...grouped(runs, ({ method, rate }) => `${method}/${rate}`).map((some) => [
         ...[NAMES[some[0].method], some[0].rate, some.length],
         ...['inAnswers', 'overRefusal', 'task'].map((key) => percent(mean(some, key))),
         nats(mean(some, 'ordinaryLoss')),

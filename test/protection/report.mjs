@@ -1,9 +1,9 @@
 /**
- * `node test/protection/report.mjs [DIR [SAMPLE_DIR]] [--print]`: docs/protection.md and protection-figures.md
- * from the results of run.mjs (DIR/protection.json, and DIR/gemma.json and qwen.json with another --model), tasks.mjs,
- * heldTask.mjs and vectors.mjs (DIR/tasks.json and so on), sample.ts, attacks.ts, trial.ts and sweep.ts
- * (SAMPLE_DIR/sample.json, attacks.json, trial.json and sweep.json); without folders, from the results that are kept
- * here.
+ * `node test/protection/report.mjs [DIR [SAMPLE_DIR]] [--print]`: docs/protection.md, protection-figures.md and
+ * protection-tried.md from the results of run.mjs (DIR/protection.json, and DIR/gemma.json and qwen.json with another
+ * --model), tasks.mjs, heldTask.mjs and vectors.mjs (DIR/tasks.json and so on), sample.ts, attacks.ts, trial.ts and
+ * sweep.ts (SAMPLE_DIR/sample.json, attacks.json, trial.json and sweep.json); without folders, from the results that
+ * are kept here.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -151,6 +151,14 @@ const vectors = (all) =>
     ]),
   );
 
+/** Whether a run is of the method as it is, and not of what it was before or of a part of it. */
+const isNow = ({ method }) => !EARLIER.includes(method);
+/** A table of the runs of the method as it is, as NAME, and one of the others, as NAMETried. */
+const split = (name, make, runs) => ({
+  [name]: make(runs.filter(isNow)),
+  [`${name}Tried`]: make(runs.filter((run) => !isNow(run))),
+});
+
 /** Whether a base was made as the sample is made today. */
 const isToday = (seed) => seed.endsWith(' today');
 
@@ -293,11 +301,11 @@ const parts = {
   halfSummary: halfSummary(half),
   attackSummary: attackSummary(attacks),
   summaryOfChanged: summary(whole, ({ changed }) => changed),
-  whole: freeText(whole.filter(({ method }) => !EARLIER.includes(method))),
+  whole: freeText(whole.filter(isNow)),
   cuts: cuts(insertions),
   probes: probes(probed),
-  earlier: freeText(whole.filter(({ method }) => EARLIER.includes(method))),
-  half: halfUseful(half),
+  earlier: freeText(whole.filter((run) => !isNow(run))),
+  ...split('half', halfUseful, half),
   // each beside the run with the usual vector
   wide: wideTable(
     wide.flatMap((run) => [
@@ -312,8 +320,8 @@ const parts = {
   }),
   ...Object.fromEntries(
     grouped(refusing, ({ trait }) => trait).flatMap((ofTrait) => [
-      [ofTrait[0].trait, refusals(ofTrait)],
-      [`${ofTrait[0].trait}Summary`, refusalSummary(ofTrait)],
+      ...Object.entries(split(ofTrait[0].trait, refusals, ofTrait)),
+      [`${ofTrait[0].trait}Summary`, refusalSummary(ofTrait.filter(isNow))],
     ]),
   ),
   ...(qwen && { qwenVectors: vectors(qwen.vectors) }),
@@ -322,7 +330,7 @@ const parts = {
   plainLoss: percent(
     refused.length > 0 && average(refused.slice(0, 1).map((run) => run.traitLoss / run.traitLossOfBase)),
   ),
-  forms: otherForms(runs),
+  ...split('forms', otherForms, runs),
   scans: scans(runs),
   costs: costs(runs),
   vectors: vectors(text?.vectors ?? []),
@@ -330,13 +338,21 @@ const parts = {
   variants: variantTable(variants),
   trials: trialTable(trials),
   sampleSummary: sampleSummary(sample.filter(({ seed }) => isToday(seed))),
+  ...split(
+    'today',
+    sampleTable,
+    sample.filter(({ seed }) => isToday(seed)),
+  ),
   fresh: sampleTable(sample.filter(({ seed }) => seed !== '1' && !isToday(seed))),
-  today: sampleTable(sample.filter(({ seed }) => isToday(seed))),
   freshSeeds: [...new Set(sample.map(({ seed }) => seed))]
     .filter((seed) => seed !== '1' && !isToday(seed))
     .sort()
     .join(', '),
-  sample: sampleTable(sample.filter(({ seed }) => seed === '1')),
+  ...split(
+    'sample',
+    sampleTable,
+    sample.filter(({ seed }) => seed === '1'),
+  ),
   ...(sweep && { sweepFacts: sweepFacts(sweep), sweep: sweepTable(sweep) }),
   attackList: attackList(attacks),
   attacks: attackTable(attacks),
@@ -345,7 +361,8 @@ const parts = {
   sampleShortfalls: sampleShortfalls(measured),
   ...(text && { machine: `${text.machine.cpu}, ${text.machine.cores} cores` }),
 };
-for (const [name, page] of Object.entries({ protection: 'protection.md', figures: 'protection-figures.md' })) {
+const PAGES = { protection: 'protection.md', figures: 'protection-figures.md', tried: 'protection-tried.md' };
+for (const [name, page] of Object.entries(PAGES)) {
   const template = readFileSync(path.join(import.meta.dirname, `${name}.template.md`), 'utf8');
   const written = template.replace(/\{\{(\w+)\}\}/g, (_, part) => parts[part] ?? '–');
   if (print) process.stdout.write(written);
