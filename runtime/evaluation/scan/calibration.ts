@@ -1,7 +1,7 @@
 /**
  * From scores to p-values: how often ordinary rows, which no training has seen, score as high (split conformal
  * prediction, Vovk et al. 2005). What is harmful is never asked, so the false-alarm rate holds whatever the harm looks
- * like, down to 3 / (n + 1) with ordinary rows of n prompts. Smaller p-values are an assumption on the tail of their
+ * like, down to 4 / (n + 1) with ordinary rows of n prompts. Smaller p-values are an assumption on the tail of their
  * scores, and too small where that is longer than Student's: docs/method.md says what was measured. Held-out harmful
  * rows make up for it: a row that is unlike them is not flagged.
  */

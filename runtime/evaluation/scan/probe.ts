@@ -5,7 +5,7 @@
 import { mean, sum } from '../../contract/sum.js';
 import type { Probe } from '../../learner/learner.js';
 
-/** Of more rows of a kind the first ones: what further ones say is little, and their states take memory. */
+/** Of more rows of a kind a sample: what further ones say is little, and their states take memory. */
 export const PROBE_FITTED = 256;
 /** Beside the mean square of a row's states, which are 1 in the mean. */
 const RIDGE = 0.1;
