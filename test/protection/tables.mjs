@@ -43,6 +43,7 @@ export const NAMES = {
   sentences: '`"protection": true`, cut by sentences only',
   unchosen: '`"protection": true`, before the third score of the scan',
   losses: '`"protection": true`, routed by losses, too',
+  unprobed: '`"protection": true`, with a limit of 1 % and no probe',
   exclude: 'flagged rows left out, the rest protected',
   absorb: '`"flagged": "absorb"`',
   safeinstr: 'SafeInstr',
@@ -69,6 +70,7 @@ export const EARLIER = [
   'sentences',
   'unchosen',
   'losses',
+  'unprobed',
   'absorb-all',
 ];
 
