@@ -8,7 +8,7 @@ import { isPart, withPath, removeParts } from '../support/replaceFile.js';
 import { makeFolder } from '../support/makeFolder.js';
 import { whileHeld } from '../contract/heldFiles.js';
 import { HELD, RUN_FILES } from '../contract/runFiles.js';
-import { eventSchema, type RunEvent } from '../contract/events.js';
+import { eventSchema, type RunEvent, type WarningEvent } from '../contract/events.js';
 import type { Manifest } from '../contract/manifest.js';
 import type { Recipe } from '../contract/recipe.js';
 import type { Checkpoint } from './checkpoint.js';
@@ -67,7 +67,7 @@ export function openRunFolder(
   /** Warnings of a run that is resumed, which meets them again. */
   let known = new Set<string>();
   const append = async (event: RunEvent): Promise<void> => {
-    if (event.kind === 'warning' && known.has(JSON.stringify(event))) return;
+    if (event.kind === 'warning' && known.has(saidBy(event))) return;
     await requireHeld();
     await log.append(event);
     await tensorboard?.(event);
@@ -103,8 +103,7 @@ export function openRunFolder(
       if (checkpoint) {
         log = await openEventLog(path, checkpoint.facts.logs);
         const events = await readEvents(path);
-        const warnings = events.filter(({ kind }) => kind === 'warning');
-        known = new Set(warnings.map((warning) => JSON.stringify(warning)));
+        known = new Set(events.flatMap((event) => (event.kind === 'warning' ? [saidBy(event)] : [])));
         // The logs were marked for it before it was told.
         const { step } = checkpoint.facts;
         const isTold = events.some((event) => event.kind === 'checkpoint' && event.step === step);
@@ -147,6 +146,10 @@ export function openRunFolder(
     release: async () => owned?.(),
   };
 }
+
+/** What a warning says, whatever the order of its fields: reading an event changes it. */
+const saidBy = ({ message, place, remedy, set, code }: WarningEvent): string =>
+  JSON.stringify([message, place, remedy, set, code]);
 
 /** Events of a run folder: none where there is no such file. A line that is none, as one cut off by a crash, is left out. */
 export async function readEvents(path: string, name: string = RUN_FILES.events): Promise<RunEvent[]> {

@@ -67,6 +67,29 @@ test('of a run that is resumed the checkpoint is told that it goes on from, once
   assert.deepEqual(await steps(path), [2]);
 });
 
+test('a run that is resumed does not tell again what it was warned of', async (t) => {
+  const path = await temporary(t);
+  const manifest = { version: 1, outcome: 'running', name: 'r', started: 'A' } as Manifest;
+  const warnings: RunEvent[] = [
+    { kind: 'warning', message: 'm', place: 'heldOut', set: 'held out', remedy: 'r' },
+    { kind: 'warning', place: undefined, message: 'm' },
+  ];
+  const session = async (checkpoint?: Checkpoint): Promise<LogMarks> => {
+    const folder = openRunFolder(path, {} as Recipe, manifest, checkpoint);
+    await folder.begin();
+    for (const warning of warnings) await folder.record(warning);
+    const logs = await folder.marks();
+    await folder.release();
+    return logs;
+  };
+  const logs = await session();
+  await session({ file: join(path, 'checkpoint/state.safetensors'), facts: { step: 0, logs } } as Checkpoint);
+  assert.deepEqual(
+    (await readEvents(path)).map((e) => e.kind === 'warning' && e.place),
+    ['heldOut', undefined],
+  );
+});
+
 test('a log whose beginning differs from the checkpoint is refused, and neither log is cut', async (t) => {
   const folder = await temporary(t);
   const log = await openEventLog(folder);
