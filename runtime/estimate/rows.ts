@@ -59,6 +59,8 @@ const READ = 2000;
 type Source = Pick<DataSource, 'format' | 'columns' | 'limit'> & Partial<Pick<DataSource, 'exclude'>>;
 interface Reading {
   maxTokens: number;
+  /** The model's, where `maxTokens` may be less. */
+  contextLength?: number;
   /** The rows are learned: the file is read to its end for the longest one, and those without an answer are broken. */
   longest?: boolean;
   signal?: AbortSignal;
@@ -78,12 +80,17 @@ export async function rowSizes(
   file: string,
   { format, columns, limit, exclude }: Source,
   tokenizer: Tokenizer,
-  { maxTokens, longest = false, ...hooks }: Reading,
+  { maxTokens, contextLength = maxTokens, longest = false, ...hooks }: Reading,
 ): Promise<RowSizes> {
   const source = { format, columns, limit };
   const review = exclude === 'reviewed' ? await readReview(file).catch(() => undefined) : undefined;
-  return keptSizes(tokenizer, [file], [source, maxTokens, longest, review?.sha256], () =>
-    readSizes(file, { ...source, decisions: review?.decisions }, tokenizer, { maxTokens, longest, ...hooks }),
+  return keptSizes(tokenizer, [file], [source, maxTokens, contextLength, longest, review?.sha256], () =>
+    readSizes(file, { ...source, decisions: review?.decisions }, tokenizer, {
+      maxTokens,
+      contextLength,
+      longest,
+      ...hooks,
+    }),
   );
 }
 
@@ -91,7 +98,7 @@ async function readSizes(
   file: string,
   { decisions, ...source }: Omit<Source, 'exclude'> & { decisions: Decisions | undefined },
   tokenizer: Tokenizer,
-  { maxTokens, longest: isAsked, signal, onProgress }: Reading,
+  { maxTokens, contextLength, longest: isAsked, signal, onProgress }: Reading,
 ): Promise<RowSizes> {
   const sizes: RowSize[] = [];
   const [asked, questioned] = [new Set<string>(), new Set<string>()];
@@ -119,7 +126,7 @@ async function readSizes(
     ...source,
     ...leaving,
     maxTokens,
-    contextLength: maxTokens,
+    contextLength,
     answers: isAsked ? ('required' as const) : ('optional' as const),
     onProgress: (bytes: number, total: number): void => {
       // what is read on only tells whether there are more rows

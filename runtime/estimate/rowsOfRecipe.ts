@@ -41,23 +41,23 @@ export async function rowsOfRecipe(recipe: TrainingRecipe, options: Options): Pr
 }
 
 async function readerFor({ model, batch }: TrainingRecipe, { path, signal }: Options): Promise<Reader> {
-  const { tokenizer, maxTokens: context } = await openTokenizer(path(model));
+  const { tokenizer, maxTokens: contextLength } = await openTokenizer(path(model));
   if (!tokenizer)
     throw new HumanError('memory and time cannot be estimated: the model has no tokenizer.', { place: path(model) });
   const broken: Reader['broken'] = new Map();
   const sizesIn = async (source: Source, most: number, longest?: boolean): Promise<RowSizes> => {
     const file = path(source.file);
-    const found = await rowSizes(file, source, tokenizer, { maxTokens: most, longest, signal });
+    const found = await rowSizes(file, source, tokenizer, { maxTokens: most, contextLength, longest, signal });
     if (found.fault) throw found.fault;
     if (found.broken && !broken.has(file)) broken.set(file, { file, ...found.broken });
     return found;
   };
-  const maxTokens = Math.min(batch.maxTokens, context);
+  const maxTokens = Math.min(batch.maxTokens, contextLength);
   return {
     tokenizer,
     maxTokens,
     learned: (source) => sizesIn(source, maxTokens, true),
-    measured: (source) => sizesIn(source, context),
+    measured: (source) => sizesIn(source, contextLength),
     broken,
   };
 }

@@ -225,3 +225,13 @@ test('a file of which a review leaves nothing says so', async () => {
   const { fault } = await rowSizes(file, { format: 'auto', exclude: 'reviewed' }, tokenizer!, { maxTokens });
   assert.match(fault!.message, /review/);
 });
+
+test('a file whose rows are all too long says of which limit, as the run does', async () => {
+  const { tokenizer, maxTokens: contextLength } = await openTokenizer(model);
+  const file = await write(join(folder, 'long.jsonl'), row('one two three '.repeat(100)));
+  const faultAt = async (maxTokens: number): Promise<string> =>
+    (await rowSizes(file, { format: 'auto' }, tokenizer!, { maxTokens, contextLength })).fault!.message;
+  assert.match(await faultAt(20), /tokens, more than the model's context of 256\.$/);
+  await write(file, row('one two three '.repeat(20)));
+  assert.match(await faultAt(20), /tokens, more than "maxTokens" \(20\)\.$/);
+});
