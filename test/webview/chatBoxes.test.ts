@@ -48,6 +48,34 @@ describe('boxes of the chat', { skip: missing }, () => {
     await page.close();
   });
 
+  test('however many boxes there are, the answers and the field for a question are in the window', async () => {
+    const many = Array.from({ length: 30 }, (_, i) => ({
+      path: `/w/${i}`,
+      name: `an-adapter-with-a-long-name-and-the-seed-${i}`,
+      role: 'task' as const,
+      attached: false,
+    }));
+    const columns = many.map(({ path, name }) => ({ ...column, id: path, name, shown: false }));
+    const page = await OpenPage.open(
+      browser,
+      'chat',
+      'dark',
+      { width: 560, height: 640 },
+      async ({ type }, opened) => {
+        const full = { ...chat, adapters: many, columns };
+        if (type === 'ready') await opened.event({ type: 'state', language: 'en', strings: CHAT_STRINGS, chat: full });
+        return undefined;
+      },
+    );
+    await page.page.locator('h1').waitFor();
+    const bottom = await page.page.evaluate(
+      (form) => document.querySelector(form)!.getBoundingClientRect().bottom,
+      'form',
+    );
+    assert.ok(bottom <= 640, `it ends at ${bottom} px`);
+    await page.close();
+  });
+
   test('a box whose question was cancelled is not ticked', async () => {
     const page = await OpenPage.open(
       browser,

@@ -142,6 +142,22 @@ describe('the page that compares runs', { skip: missing }, () => {
     await page.close();
   });
 
+  test('beside many keys the name of a run is not a word for each line; what is left of a long value begins with …', async () => {
+    const keys = Array.from({ length: 24 }, (_, i) => `probes.harmful.number${i}`);
+    const recipe = (file: string) => ({
+      recipe: { 'probes.file': `data/questions/${file}.jsonl`, ...Object.fromEntries(keys.map((key) => [key, file])) },
+    });
+    const title = 'a-run-with-a-rather-long-name-and-the-seed';
+    const page = await open(['one', 'two', 'three'].map((file, i) => ({ ...sweep(i, recipe(file)), title })));
+    const widths = await page.page.evaluate(
+      (heads) => Array.from(document.querySelectorAll(heads), (head) => head.getBoundingClientRect().width),
+      '.recipes tbody th',
+    );
+    assert.ok(Math.min(...widths) > 150, widths.join());
+    assert.ok((await texts(page, '.parallel text')).includes('…estions/one.jsonl'));
+    await page.close();
+  });
+
   test('a run that is hidden is in no chart, and a header sorts its table', async () => {
     const page = await open([sweep(0), sweep(1), sweep(2)]);
     await page.page.locator('.runs li:nth-child(2) vscode-checkbox').click();

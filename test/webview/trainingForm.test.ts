@@ -33,6 +33,31 @@ describe('the form', { skip: missing }, () => {
       await page.close();
     });
 
+  for (const width of [200, 220, 240, 260])
+    test(`${width} px: Start keeps its word on one line, whatever stands beside it`, async () => {
+      const training = trainingState();
+      training.form!.expected = { text: 'environ 43 min · 0,27 Go', details: '', fits: true };
+      const page = await OpenPage.open(
+        browser,
+        'training',
+        'dark',
+        { width, height: 800 },
+        async ({ type }, opened) => {
+          const strings = { ...TRAINING_STRINGS, start: 'Démarrer' };
+          if (type === 'ready') await opened.event({ type: 'state', language: 'en', strings, training });
+          return undefined;
+        },
+      );
+      await until(async () => (await page.page.locator('#model').count()) > 0, 'the form');
+      const lines = await page.page.evaluate((selector) => {
+        const range = document.createRange();
+        range.selectNodeContents(document.querySelector(selector)!);
+        return range.getClientRects().length;
+      }, '.form > .actions > vscode-button');
+      assert.equal(lines, 1);
+      await page.close();
+    });
+
   test('the error of a run is read out once, however often the run is shown', async () => {
     const training = trainingState();
     const page = await OpenPage.open(

@@ -155,5 +155,8 @@ function numericAxis(title: string, texts: readonly string[], values: readonly (
 function wordAxis(title: string, texts: readonly string[]): Axis {
   const words = [...new Set(texts)].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
   const place = (text: string): number => (words.length === 1 ? 0.5 : words.indexOf(text) / (words.length - 1));
-  return { title, at: texts.map(place), ends: words.map((text) => ({ at: place(text), text: text.slice(-18) })) };
+  return { title, at: texts.map(place), ends: words.map((text) => ({ at: place(text), text: shortened(text) })) };
 }
+
+/** The end of a path tells it from others. */
+const shortened = (text: string): string => (text.length > 18 ? `…${text.slice(-17)}` : text);
