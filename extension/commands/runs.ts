@@ -218,8 +218,12 @@ export async function openInBrowser({ reportPanels }: Pick<Services, 'reportPane
   await vscode.env.openExternal(vscode.Uri.file(await reportForBrowser(folder)));
 }
 
-export const openFolder = (folder: string): Thenable<unknown> =>
-  vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(join(folder, RUN_FILES.manifest)));
+/** The explorer says nothing of what is not there. */
+export async function openFolder(folder: string): Promise<void> {
+  const manifest = join(folder, RUN_FILES.manifest);
+  if (!(await exists(manifest))) throw inputError(t('this run has no folder yet, or no longer.'), { place: folder });
+  await vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(manifest));
+}
 
 /** Shows the page of a run, and answers when it has ended. */
 export async function follow({ runPanels }: Pick<Services, 'runPanels'>, { run, ended }: Started): Promise<Ended> {

@@ -9,10 +9,10 @@ import { html } from '../../runtime/evaluation/report/html.js';
 import { reportPage } from '../../runtime/evaluation/report/page.js';
 import { inputError } from '../../extension/host/errors.js';
 import { RunStore } from '../../extension/runs/store.js';
-import { env, fake, Uri } from './fake/vscode.js';
+import { commands, env, fake, Uri } from './fake/vscode.js';
 import { runFolder, temporary, write } from './support.js';
 
-const { openInBrowser, openReport } = await import('../../extension/commands/runs.js');
+const { openFolder, openInBrowser, openReport } = await import('../../extension/commands/runs.js');
 const { reportHtml, ReportPanels } = await import('../../extension/panels/reportPanel.js');
 const { RunPanels } = await import('../../extension/panels/runPanel.js');
 type Given = Parameters<typeof openReport>[0];
@@ -37,6 +37,19 @@ test('a report opens only in a workspace that is trusted, and one that is missin
   assert.deepEqual(shown, [folder]);
   const panels = new ReportPanels(Uri.file(root) as never, new RunStore(), assert.ifError);
   await assert.rejects(panels.show(empty), /this run has no report/);
+});
+
+test('the folder of a run is shown in the explorer, and one that is not there is said to be missing', async (t) => {
+  const root = await temporary(t);
+  const folder = await runFolder(root, 'a', {});
+  const before = commands.executeCommand;
+  t.after(() => (commands.executeCommand = before));
+  const called: string[] = [];
+  commands.executeCommand = async (name: string) => void called.push(name);
+  await openFolder(folder);
+  assert.deepEqual(called, ['revealInExplorer']);
+  await assert.rejects(openFolder(join(root, 'failed-before')), /this run has no folder yet, or no longer/);
+  assert.equal(called.length, 1);
 });
 
 test('an open report is that of its run: it is read again when the run has changed, and gone with the report or the run', async (t) => {
