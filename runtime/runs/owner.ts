@@ -98,7 +98,8 @@ export async function claim(folder: string): Promise<Claim> {
     if ((await readFile(file, 'utf8').catch(() => '')) === text) await rm(file, { force: true });
   };
   const requireHeld = async (): Promise<void> => {
-    if (!(await isHeld())) throw lost(folder);
+    if (await isHeld()) return;
+    throw (await ifThere(stat(folder))) ? lost(folder) : gone(folder);
   };
   return Object.assign(release, { requireHeld });
 }
@@ -239,4 +240,11 @@ const lost = (place: string): HumanError =>
     kind: 'failed',
     place,
     remedy: 'Look at what is there now: this process writes nothing more into it.',
+  });
+
+const gone = (place: string): HumanError =>
+  new HumanError('the run folder was moved or deleted while the run was going on.', {
+    kind: 'failed',
+    place,
+    remedy: 'Run the recipe again.',
   });

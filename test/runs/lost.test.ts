@@ -2,7 +2,7 @@
  * A process that was silent for so long that another one followed it in its run folder writes nothing there any more.
  */
 import assert from 'node:assert/strict';
-import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -58,4 +58,14 @@ test('it touches the file of the other no more', async (t) => {
   t.mock.timers.tick(OWNER.touchMs);
   await delay(50);
   assert.equal(Math.round((await stat(file)).mtimeMs), before.getTime());
+});
+
+test('of a folder that was moved it says so, as nobody has taken it', async (t) => {
+  const folder = openRunFolder(join(await temporary(t), 'run'), {} as Recipe, manifest);
+  await folder.begin();
+  t.after(() => folder.release());
+  await rename(folder.path, `${folder.path}-moved`);
+  const refused = { name: 'HumanError', message: /moved or deleted/, place: folder.path };
+  await assert.rejects(folder.record(step), refused);
+  await assert.rejects(folder.manifest({ outcome: 'failed' }), refused);
 });
