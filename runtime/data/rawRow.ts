@@ -84,7 +84,9 @@ export function parseRow(bytes: Uint8Array, place: Place, what: string): RawRow 
   try {
     value = parseExact(text);
   } catch (error) {
-    return { ...place, reason: `${what} is not JSON: ${(error as Error).message}` };
+    // Newer versions of Node count lines of the row, not of the file.
+    const message = (error as Error).message.replace(/ \(line \d+ column \d+\)$/, '');
+    return { ...place, reason: `${what} is not JSON: ${message}` };
   }
   return isObject(value) ? { ...place, value, text } : { ...place, reason: `${what} is JSON, but not an object` };
 }
