@@ -7,6 +7,7 @@ export function errorNotice(
   title: string,
   { message, place, remedy, stack }: ErrorData,
   stackTitle: string,
+  ...actions: HTMLElement[]
 ): HTMLElement {
   return el(
     'div',
@@ -15,6 +16,7 @@ export function errorNotice(
     place ? el('code', { class: 'place' }, place) : null,
     el('p', {}, message),
     remedy ? el('p', { class: 'remedy' }, remedy) : null,
+    actions.length > 0 ? el('div', { class: 'actions' }, ...actions) : null,
     stack ? el('details', {}, el('summary', {}, stackTitle), el('pre', {}, stack)) : null,
   );
 }

@@ -55,13 +55,8 @@ export function describe({ message, place, remedy }: ErrorData): string {
 const shortPlace = (place: string): string => (isAbsolute(place) ? vscode.workspace.asRelativePath(place) : place);
 
 async function buttonsFor(data: ErrorData, log: vscode.LogOutputChannel, tryAgain: () => void): Promise<Button[]> {
-  const buttons: Button[] = [];
-  const place = parsePlace(data.place);
-  // A file that cannot be written, or is gone, cannot be opened.
-  if (place && (!isAbsolute(place.file) || (await exists(place.file)))) {
-    const name = place.file.split(/[\\/]/).at(-1)!;
-    buttons.push({ title: t('Open {0}, line {1}', name, place.line), run: () => openPlace(data.place!) });
-  }
+  const place = await placeButton(data);
+  const buttons: Button[] = place ? [place] : [];
   if (data.code === 'setting')
     buttons.push({
       title: t('Open the settings'),
@@ -81,6 +76,14 @@ async function buttonsFor(data: ErrorData, log: vscode.LogOutputChannel, tryAgai
   if (data.kind !== 'input') buttons.push({ title: t('Show log'), run: () => log.show() });
   if (data.code === 'crashed') buttons.push({ title: t('Try again'), run: tryAgain });
   return buttons;
+}
+
+/** Opens the place of an error; none for a file that cannot be opened, as it could not be written or is gone. */
+export async function placeButton({ place: text }: Pick<ErrorData, 'place'>): Promise<Button | undefined> {
+  const place = parsePlace(text);
+  if (!place || (isAbsolute(place.file) && !(await exists(place.file)))) return undefined;
+  const name = place.file.split(/[\\/]/).at(-1)!;
+  return { title: t('Open {0}, line {1}', name, place.line), run: () => openPlace(text!) };
 }
 
 /** Opens `file:line:column`. The engine often gives a file's bare name: then it is looked for in the workspace. */

@@ -20,7 +20,7 @@ const MAX_TEXTS = 500;
 
 export const RUN_REQUEST: z.ZodType<RunPageRequest> = z.union([
   bare('ready', 'stop', 'resume', 'runAgain', 'openRecipe', 'openAnswers', 'openReport', 'openFolder'),
-  bare('judgeAgain', 'exportLabels'),
+  bare('openPlace', 'judgeAgain', 'exportLabels'),
   z.strictObject({
     type: z.literal('label'),
     set: z.string().max(MAX_CHARACTERS),

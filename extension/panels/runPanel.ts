@@ -13,6 +13,7 @@ import { now } from '../host/clock.js';
 import { PANELS } from '../host/contributions.js';
 import { debounce, Disposables } from '../host/disposable.js';
 import { inputError } from '../host/errors.js';
+import { placeButton } from '../host/notices.js';
 import { agreements } from '../../runtime/contract/agreement.js';
 import { answerRows, disputedFirst, latestAnswers, type SampleEvent } from '../../runtime/contract/answers.js';
 import { measureOf, runTitle, setAlike, siblings } from '../runs/compare.js';
@@ -157,6 +158,8 @@ class RunPanel {
       }
       case 'openRun':
         return this.actions.openRun(request.run);
+      case 'openPlace':
+        return (await placeOf(this.store.get(this.folder)))?.run();
       case 'openWalkthrough':
         return this.actions.openWalkthrough(request.topic);
       default:
@@ -168,13 +171,14 @@ class RunPanel {
   private async sendSnapshot(withAnswers = false): Promise<void> {
     const run = await wholeRun(this.store, this.folder);
     if (!run) return this.panel.dispose();
-    const [report, answers] = await Promise.all([
+    const [report, answers, place] = await Promise.all([
       exists(join(run.folder, RUN_FILES.report)),
       this.store.answersOf(run.folder),
+      placeOf(run),
     ]);
     if (!this.channel.ready) return;
     this.panel.title = runTitle(run, this.store.nameOf(run));
-    const has = { report, answers: answers.length > 0 };
+    const has = { report, answers: answers.length > 0, place: place?.title };
     this.channel.post({
       type: 'snapshot',
       language: textLanguage(),
@@ -219,6 +223,8 @@ class RunPanel {
     }
   }
 }
+
+const placeOf = async (run: Run | undefined): ReturnType<typeof placeButton> => placeButton(run?.error ?? {});
 
 /** The run's own answers, and its siblings' for model states that it has none of. */
 async function answersBesideSiblings(

@@ -9,11 +9,14 @@ import { canJudge, canResume, canRunAgain, isOver, isRunning, isSweep, type Run 
 import { readingOf } from './reading.js';
 import type { RunStore } from './store.js';
 
-/** Everything the run page draws. `all`: the runs it may be compared with. `has`: which files its folder has. */
+/**
+ * Everything the run page draws. `all`: the runs it may be compared with. `has`: which files its folder has, and what
+ * opens the place of its error.
+ */
 export function snapshot(
   run: Run,
   all: Iterable<Run>,
-  has: { answers: boolean; report: boolean },
+  has: { answers: boolean; report: boolean; place?: string },
   now: number,
 ): RunSnapshot {
   const { plain, plainLoss, measurements, compared } = comparison(run, all);
@@ -35,6 +38,7 @@ export function snapshot(
     compared,
     warnings: run.warnings,
     error: run.error,
+    openPlace: has.place,
     elsewhere: run.elsewhere && ownerText(run.elsewhere),
     expected: run.estimate && isRunning(run) ? expectation(run.estimate) : undefined,
     ...(run.done?.taken !== undefined && { reachedGoal: takenBack(run.done) === undefined }),

@@ -56,17 +56,11 @@ describe('boxes of the chat', { skip: missing }, () => {
       attached: false,
     }));
     const columns = many.map(({ path, name }) => ({ ...column, id: path, name, shown: false }));
-    const page = await OpenPage.open(
-      browser,
-      'chat',
-      'dark',
-      { width: 560, height: 640 },
-      async ({ type }, opened) => {
-        const full = { ...chat, adapters: many, columns };
-        if (type === 'ready') await opened.event({ type: 'state', language: 'en', strings: CHAT_STRINGS, chat: full });
-        return undefined;
-      },
-    );
+    const page = await OpenPage.open(browser, 'chat', 'dark', { width: 560, height: 640 }, async ({ type }, opened) => {
+      const full = { ...chat, adapters: many, columns };
+      if (type === 'ready') await opened.event({ type: 'state', language: 'en', strings: CHAT_STRINGS, chat: full });
+      return undefined;
+    });
     await page.page.locator('h1').waitFor();
     const bottom = await page.page.evaluate(
       (form) => document.querySelector(form)!.getBoundingClientRect().bottom,

@@ -334,7 +334,7 @@ describe('the run page', { skip: missing }, () => {
     await page.close();
   });
 
-  test('a run whose recipe was refused offers to open it and to run it again, not to resume', async () => {
+  test('a run whose recipe was refused offers to open it, also at the fault, and to run it again, not to resume', async () => {
     const page = await openRun(refusedRun());
     const buttons = page.page.locator('header.run vscode-button:visible');
     assert.equal(await buttons.count(), 2);
@@ -344,10 +344,11 @@ describe('the run page', { skip: missing }, () => {
       assert.equal(await buttons.nth(i).textContent(), name);
       await buttons.nth(i).click();
     }
-    await until(() => page.requests.length === 3, 'both requests');
+    await page.page.locator('.notice.error vscode-button[aria-label="Open vector.json, line 7"]').click();
+    await until(() => page.requests.length === 4, 'all requests');
     assert.deepEqual(
       page.requests.map(({ type }) => type),
-      ['ready', 'openRecipe', 'runAgain'],
+      ['ready', 'openRecipe', 'runAgain', 'openPlace'],
     );
     assert.deepEqual(page.complaints, []);
     await page.close();

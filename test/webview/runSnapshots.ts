@@ -225,6 +225,7 @@ export function refusedRun(): RunSnapshot {
       place: 'vector.json:7',
       remedy: 'Did you mean "objective"?',
     },
+    openPlace: 'Open vector.json, line 7',
     canStop: false,
     canRunAgain: true,
   };

@@ -55,6 +55,8 @@ export interface RunSnapshot extends RunReading {
   compared: { title: string; states: string[]; differences: Difference[] }[];
   warnings: RunWarning[];
   error?: ErrorData;
+  /** On the button that opens the place of the error, where that is one in a file: "Open train.jsonl, line 7". */
+  openPlace?: string;
   /** The process that works on it, if it is none of this window's: it can be watched, not stopped. */
   elsewhere?: string;
   /** What it was expected to take, until it has ended. */
@@ -110,6 +112,7 @@ export type RunPageRequest =
   | { type: 'exportLabels' }
   | { type: 'openReport' }
   | { type: 'openFolder' }
+  | { type: 'openPlace' }
   /** A point of a sweep. */
   | { type: 'openRun'; run: string }
   /** Opens the walkthrough at the page that explains a chart. */

@@ -141,7 +141,10 @@ class RunPage {
       this.answers.hide();
       this.failed.replaceChildren();
     }
-    this.error.show(run.id, run.error, (error) => errorNotice(s.errorTitle, error, s.stack));
+    const { error, openPlace } = run;
+    this.error.show(run.id, error && { error, openPlace }, (shown) =>
+      errorNotice(s.errorTitle, shown.error, s.stack, ...this.placeButtons(shown.openPlace)),
+    );
     this.warnings.show(run.id, unlessEmpty(run.warnings), (warnings) => warningList(warnings, s));
     // Training a vector evaluates nothing, so no table is missed there.
     const tabled = (run.kind !== 'vector' && run.kind !== 'sweep' && !run.canRunAgain) || run.measurements.length > 0;
@@ -159,6 +162,10 @@ class RunPage {
   showAnswers({ rows, agreements, canLabel, reveal }: Extract<RunPageEvent, { type: 'answers' }>): void {
     this.answers.show(rows, { strings: this.strings, agreements, canLabel, send });
     if (reveal) this.answers.reveal();
+  }
+
+  private placeButtons(face: string | undefined): HTMLElement[] {
+    return face === undefined ? [] : [button(face, 'secondary', {}, () => send({ type: 'openPlace' }))];
   }
 
   /** An error stays until somebody does something. */
