@@ -47,7 +47,11 @@ export function siblings(run: Run, all: Iterable<Run>): Run[] {
 
 /** Recipe keys in which the other run differs, besides its protection. */
 const differencesOf = (run: Run, other: Run): Difference[] =>
-  runDifferences({ ...run, recipe: run.recipe?.raw }, { ...other, recipe: other.recipe?.raw });
+  runDifferences({ ...run, recipe: run.recipe?.raw }, { ...other, recipe: other.recipe?.raw }, (set) =>
+    t('prompts of "{0}"', set),
+  );
+
+const labelsOf = (set: string): string => t('labelled answers to "{0}"', set);
 
 /**
  * Base · plain · protected in one table: this run's numbers, and from its siblings those of states that it has not
@@ -77,7 +81,7 @@ export function comparison(
     for (const state of taken) states.add(state);
     if (taken.includes('plain')) plainLoss = other.done?.harmfulLoss;
     if (taken.length === 0 && !(other === plain && isDrawn(run, other))) return [];
-    const differences = [...differencesOf(run, other), ...labelDifferences(run.measurements, added)];
+    const differences = [...differencesOf(run, other), ...labelDifferences([run.measurements, added], labelsOf)];
     return [{ title: runTitle(other), states: taken, differences }];
   });
   return { plain, measurements: sortStates(table), compared, ...(plainLoss && { plainLoss }) };

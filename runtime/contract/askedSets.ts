@@ -15,13 +15,13 @@ export function asksSame(a: Sets | undefined, b: Sets | undefined, name: string,
 }
 
 /** Sets of the same name that ask something else: a file was edited, or one training has seen some of the prompts. */
-export function setDifferences(ours: Sets, theirs: Sets): Difference[] {
+export function setDifferences(ours: Sets, theirs: Sets, promptsOf: (set: string) => string): Difference[] {
   return Object.entries(ours.sets ?? {}).flatMap(([name, own]) => {
     const other = theirs.sets?.[name];
     if (!other || own.sha256 === other.sha256) return [];
     const said = ({ rows, sha256 }: typeof own): string =>
       own.rows === other.rows ? `${rows} (${sha256.slice(0, 8)})` : String(rows);
-    return [{ key: `prompts of "${name}"`, theirs: said(other), ours: said(own) }];
+    return [{ key: promptsOf(name), theirs: said(other), ours: said(own) }];
   });
 }
 
@@ -30,7 +30,8 @@ export function setDifferences(ours: Sets, theirs: Sets): Difference[] {
  * here as the judge said it. Of the trained models: the base stands for none of them.
  */
 export function labelDifferences(
-  ...runs: [ours: readonly Measurement[], theirs: readonly Measurement[]]
+  runs: [ours: readonly Measurement[], theirs: readonly Measurement[]],
+  labelsOf: (set: string) => string,
 ): Difference[] {
   const [ours, theirs] = runs.map((all) => all.filter(({ state }) => state !== 'base'));
   const most = (all: readonly Measurement[], set: string): number =>
@@ -39,6 +40,6 @@ export function labelDifferences(
   return [...names].flatMap((name) => {
     const [a, b] = [most(ours, name), most(theirs, name)];
     const isMeasured = ours.some((one) => one.name === name);
-    return isMeasured && a !== b ? [{ key: `labelled answers to "${name}"`, theirs: String(b), ours: String(a) }] : [];
+    return isMeasured && a !== b ? [{ key: labelsOf(name), theirs: String(b), ours: String(a) }] : [];
   });
 }

@@ -92,10 +92,14 @@ function reviewDifference(ours: Data, theirs: Data): Difference[] {
 export const runDifferences = (
   ours: { recipe: unknown; manifest?: Data & Pick<Manifest, 'sets'> },
   theirs: typeof ours,
+  promptsOf = (set: string): string => `prompts of "${set}"`,
 ): Difference[] => [
   ...differences(ours.recipe, theirs.recipe),
   ...(ours.manifest && theirs.manifest
-    ? [...reviewDifference(ours.manifest, theirs.manifest), ...setDifferences(ours.manifest, theirs.manifest)]
+    ? [
+        ...reviewDifference(ours.manifest, theirs.manifest),
+        ...setDifferences(ours.manifest, theirs.manifest, promptsOf),
+      ]
     : []),
 ];
 

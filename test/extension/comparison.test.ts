@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { comparison, measureOf, runTitle } from '../../extension/runs/compare.js';
 import { readRun } from '../../extension/runs/folder.js';
+import { useTranslations } from '../../extension/host/text.js';
 import { viewWording } from '../../extension/runs/reading.js';
 import { snapshot } from '../../extension/runs/snapshot.js';
 import { chartSpecs } from '../../runtime/contract/charts.js';
 import type { Run } from '../../extension/runs/run.js';
 import type { DoneEvent, Measurement, ProbeRows } from '../../runtime/contract/events.js';
 import type { Manifest } from '../../runtime/contract/manifest.js';
+import { fill } from '../../runtime/contract/format.js';
 import { mergeMeasurements } from '../../runtime/contract/measures.js';
 import { harm, runFolder, temporary } from './support.js';
 
@@ -105,6 +107,10 @@ test('beside a run that people have corrected more of it is said', async (t) => 
   const differences = (other: Run) => comparison(corrected, [corrected, other]).compared[0]!.differences;
   assert.deepEqual(differences(plain), [{ key: 'labelled answers to "forbidden"', theirs: '0', ours: '6' }]);
   assert.deepEqual(differences(both), []);
+  t.after(() => useTranslations({ t: fill }, 'en'));
+  useTranslations({ t: (text, ...values) => `<${fill(text, ...values)}>`, bundle: {} }, 'de');
+  assert.equal(differences(plain)[0]?.key, '<labelled answers to "forbidden">');
+  useTranslations({ t: fill }, 'en');
   // What is labelled of the base says nothing of the models that stand beside each other.
   const base = { ...harm('base', 0), labelled: 6 };
   const ofBase = await read('base', vectors, [base, harm('protected', 0)]);
