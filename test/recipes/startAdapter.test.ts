@@ -63,3 +63,29 @@ test('an adapter that was trained with dropout is trained without, and says so i
     assert.equal((await json(name, 'adapter/adapter_config.json')).lora_dropout, 0);
   }
 });
+
+test('a fine-tuning that starts from a security vector is told so: what that says is delivered', async () => {
+  await runValue(root, { ...vector, output: 'harm' }, 'harm');
+  const told = async (recipe: object, name: string): Promise<(string | undefined)[]> => {
+    const { events } = await runValue(root, { ...recipe, adapter: { init: 'harm' } }, name);
+    return events.flatMap((event) =>
+      event.kind === 'warning' && event.message.includes('is a security vector') ? [event.place] : [],
+    );
+  };
+  assert.deepEqual(await told(tuning, 'from-vector'), ['adapter.init']);
+  assert.deepEqual(await told(vector, 'longer'), []);
+});
+
+test('a warm-up that is as long as the run is told: its learning rate is never reached', async () => {
+  for (const [name, recipe] of Object.entries({ tuned: tuning, vector })) {
+    const warned = async (warmupSteps: number): Promise<string[]> => {
+      const optimizer = { learningRate: 1e-3, warmupSteps };
+      const { events } = await runValue(root, { ...recipe, optimizer, steps: 2 }, `${name}-${warmupSteps}`);
+      return events.flatMap((event) =>
+        event.kind === 'warning' && event.place === 'optimizer.warmupSteps' ? [event.message] : [],
+      );
+    };
+    assert.deepEqual(await warned(2), ['the warm-up has 2 steps, and the run 2: its learning rate is never reached.']);
+    assert.deepEqual([await warned(1), await warned(0.9)], [[], []]);
+  }
+});

@@ -45,7 +45,7 @@ import {
   type RowPlan,
 } from '../protection/rowPlan.js';
 import { startAdapter, type StartAdapter } from '../training/startAdapter.js';
-import { batchPlan, plannedSteps } from '../training/steps.js';
+import { batchPlan, plannedSteps, warnOfWarmup } from '../training/steps.js';
 import { type Strategy } from '../protection/strategy.js';
 import { readTrained } from '../vectorFiles/trainedFile.js';
 import { openTrainee, TASK, type Trainee } from '../training/trainee.js';
@@ -236,6 +236,7 @@ async function train(
   const during = method.during && { [method.during.shift.name]: method.during.scale };
   const scalesOf = ({ row }: Example): Record<string, number> => ({ ...(plan.vectorOn(row) ? on : off), ...during });
   const steps = plannedSteps(recipe, plan.rows);
+  await warnOfWarmup(recipe, steps, job.emit);
   const batchAt = batchPlan(plan.rows, { ...recipe.batch, seed: recipe.seed });
   const teacher = job.cluster ? planner(learner) : learner;
   const anchored = await anchoring(job, { ...inputs, ofData: plan.harmful, ordinary: plan.ordinary }, teacher, off);

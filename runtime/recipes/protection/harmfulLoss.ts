@@ -195,7 +195,7 @@ export function watch(
     }
     const { step } = state;
     const { bound, percent } = numbersIn();
-    const found = `at step ${step} the loss on ${loss.of} harmful rows, vector off, is ${percent(loss.delivered / loss.base)} of the base's (95 % interval: ${bound(loss.low, 'low')} to ${bound(loss.high, 'high')}), below ${percent(LIMITS.lossKept)}: the model is learning them`;
+    const found = `at step ${step} the loss on ${loss.of} harmful rows, vector off, is ${percent(loss.delivered / loss.base)} of the base's (95 % interval: ${bound(loss.low, 'low')} to ${bound(loss.high, 'high')}), below ${percent(LIMITS.lossKept)}: ${step === 0 ? 'the adapter that training starts from has learned them' : 'the model is learning them'}`;
     const warn = (what: string): Promise<void> =>
       emit({ kind: 'warning', message: `${found}. ${what}`, place: 'protection.watch', remedy: remedy[action] });
     if (action === 'restore' ? !(await restore()) : action === 'stop' && step === 0)

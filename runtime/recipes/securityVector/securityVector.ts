@@ -37,7 +37,7 @@ import {
 } from './heldOutMeasure.js';
 import { writePrompts } from '../protection/prompts.js';
 import { startAdapter, type StartAdapter } from '../training/startAdapter.js';
-import { batchPlan, plannedSteps } from '../training/steps.js';
+import { batchPlan, plannedSteps, warnOfWarmup } from '../training/steps.js';
 import { readLanguages, readTrained, writeTrained } from '../vectorFiles/trainedFile.js';
 import { trial } from './trial.js';
 import { heldRows } from '../../learner/teacher.js';
@@ -100,6 +100,7 @@ async function trained(job: Job<VectorRecipe>): Promise<Trained> {
     };
     const withoutVector = meanPerToken(await learner.losses(rowsOf(probes.harmful, OFF, 0), parameters()));
     const steps = plannedSteps(recipe, harmful.trained);
+    await warnOfWarmup(recipe, steps, job.emit);
     await job.emit({
       kind: 'state',
       state: 'training',

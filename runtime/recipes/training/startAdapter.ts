@@ -43,6 +43,14 @@ export async function startAdapter(job: Job<TrainingRecipe>): Promise<StartAdapt
           remedy: 'Leave it out: an adapter named by "init" keeps its own rank, alpha and sites.',
         },
       );
+  if (file.role === 'security' && job.recipe.kind === 'finetune')
+    await emit({
+      kind: 'warning',
+      message:
+        'the adapter that training starts from is a security vector: what it was trained to say is delivered with the result.',
+      place: 'adapter.init',
+      remedy: 'Name it in "vectors", and leave "adapter.init" out.',
+    });
   const { dropout = 0 } = config;
   if (dropout > 0)
     await emit({

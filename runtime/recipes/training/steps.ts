@@ -2,9 +2,12 @@ import { epochOrder } from '../../data/epochOrder.js';
 import type { ExampleList } from '../../data/exampleList.js';
 import type { Example } from '../../data/examples.js';
 import { HumanError } from '../../support/errors.js';
-import type { BatchSize } from '../../contract/recipeTraining.js';
+import type { RunEvent } from '../../contract/events.js';
+import { plural } from '../../contract/format.js';
+import type { BatchSize, OptimizerOptions } from '../../contract/recipeTraining.js';
 import { MAX_STEPS } from '../../contract/recipeValues.js';
 import { sum } from '../../contract/sum.js';
+import { warmupSteps } from '../../optim/schedule.js';
 
 export type Batch = BatchSize & { readonly accumulate: number };
 type BatchOptions = Batch & { readonly seed: number };
@@ -28,6 +31,22 @@ export function plannedSteps(
       },
     );
   return steps;
+}
+
+/** Warns where the learning rate of a recipe is never reached. */
+export async function warnOfWarmup(
+  { optimizer }: { optimizer: OptimizerOptions },
+  steps: number,
+  emit: (event: RunEvent) => Promise<void>,
+): Promise<void> {
+  const warmup = warmupSteps(optimizer, steps);
+  if (optimizer.warmupSteps < 1 || warmup < steps) return;
+  await emit({
+    kind: 'warning',
+    message: `the warm-up has ${warmup} ${plural(warmup, 'step', 'steps')}, and the run ${steps}: its learning rate is never reached.`,
+    place: 'optimizer.warmupSteps',
+    remedy: 'Lower it, or write a share of all steps, such as 0.05.',
+  });
 }
 
 /** How much is trained on in an epoch; the tokens count where batches are a budget of them. */
