@@ -221,7 +221,8 @@ export async function openInBrowser({ reportPanels }: Pick<Services, 'reportPane
 /** The explorer says nothing of what is not there. */
 export async function openFolder(folder: string): Promise<void> {
   const manifest = join(folder, RUN_FILES.manifest);
-  if (!(await exists(manifest))) throw inputError(t('this run has no folder yet, or no longer.'), { place: folder });
+  if (!(await exists(manifest)))
+    throw inputError(t('this run has no folder yet, or no longer.'), { place: folder, remedy: t('Run it again.') });
   await vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(manifest));
 }
 
@@ -280,7 +281,7 @@ function runChoices(store: Services['store'], fits: (run: Run) => boolean, title
   const runs = all.filter(fits);
   if (all.length === 0) throw inputError(t('there is no run yet.'), { remedy: t('Run a recipe first.') });
   if (runs.length === 0)
-    throw inputError(t('no run here is one for "{0}".', title), {
+    throw inputError(t('"{0}" fits no run here.', title), {
       remedy: t('Look in the Runs view how each has ended.'),
     });
   if (runs.length < least)

@@ -48,9 +48,13 @@ export function createNotices(log: vscode.LogOutputChannel, tryAgain: () => void
 
 /** One sentence each: where (short), what, next step. */
 export function describe({ message, place, remedy }: ErrorData): string {
-  const where = place ? `${shortPlace(place)}: ` : '';
-  return unlinked(`${where}${message}${remedy ? ` ${remedy}` : ''}`);
+  const what = place ? `${shortPlace(place)}: ${message}` : beginning(message);
+  return unlinked(remedy ? `${what} ${remedy}` : what);
 }
+
+/** A word that begins a sentence; a name such as "tiny-assistant" or "gpt2" stays as it is. */
+const beginning = (text: string): string =>
+  text.replace(/^\p{Ll}+(?=[ ,:’'])/u, (word) => word[0]!.toLocaleUpperCase() + word.slice(1));
 
 const shortPlace = (place: string): string => (isAbsolute(place) ? vscode.workspace.asRelativePath(place) : place);
 

@@ -10,7 +10,7 @@ import { Cancelled, HostError, inputError, noFolder, noModel, noVector } from '.
 import { commands, fake } from './fake/vscode.js';
 import { temporary, write } from './support.js';
 
-const { createNotices } = await import('../../extension/host/notices.js');
+const { createNotices, describe } = await import('../../extension/host/notices.js');
 const { isAgreed, withProgress } = await import('../../extension/host/messages.js');
 const log = { error: () => undefined, show: () => undefined } as unknown as vscode.LogOutputChannel;
 
@@ -112,4 +112,13 @@ test('text of files becomes no link in any notification, progress or dialog: a l
   const texts = [...fake.said, ...fake.asked.flatMap(({ message, detail }) => [message, detail ?? ''])];
   assert.equal(texts.length, 8);
   for (const text of texts) assert.doesNotMatch(text, /\]\(/);
+});
+
+test('an error without a place begins as a sentence does, but for a name', () => {
+  const said = (message: string, place?: string): string => describe(inputError(message, { place }).data);
+  assert.equal(said('there is no run yet.'), 'There is no run yet.');
+  assert.equal(said('l’adaptateur a disparu.'), 'L’adaptateur a disparu.');
+  assert.equal(said('this is not JSON.', 'x.json:7'), 'x.json:7: this is not JSON.');
+  for (const name of ['tiny-assistant', 'gpt2', 'train.jsonl', '"a"'])
+    assert.equal(said(`${name} is gone.`), `${name} is gone.`);
 });

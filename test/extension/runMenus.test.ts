@@ -88,9 +88,7 @@ for (const [what, of, expected] of [
   test(`the row of ${what} offers ${expected.join(', ') || 'none of these'}, and the palette to run it again if that does`, async () => {
     assert.deepEqual(offered(of), expected);
     // The one run that fits is taken; its recipe is gone.
-    const found = expected.includes('runAgain')
-      ? /the recipe of this run is gone/
-      : /no run here is one for "Run again"/;
+    const found = expected.includes('runAgain') ? /the recipe of this run is gone/ : /"Run again" fits no run here/;
     await assert.rejects(runAgain(knowing(of), {}), found);
   });
 
@@ -109,7 +107,7 @@ test("the row of a sweep's point offers what that of another run does, but for i
     assert.ok(commandsOf(next).includes(deleteRuns));
     const atWork = run('finetune', 'training', { ...ofSweep, elsewhere: { pid: 1 } });
     assert.deepEqual(commandsOf(atWork), [COMMANDS.openRun, COMMANDS.compareRuns]);
-    await assert.rejects(runAgain(knowing(one), {}), /no run here is one for "Run again"/);
+    await assert.rejects(runAgain(knowing(one), {}), /"Run again" fits no run here/);
   }
 });
 
@@ -146,12 +144,9 @@ test('a run without answers that is given to these commands is refused before an
   const services = knowing(vector);
   for (const command of [judgeAgain, exportLabels]) {
     await assert.rejects(command(services, { run: vector.folder }), /this run has no answers that can be judged/);
-    await assert.rejects(
-      command(services, {}),
-      /no run here is one for "(Judge the answers again|Save labelled answers)"/,
-    );
+    await assert.rejects(command(services, {}), /"(Judge the answers again|Save labelled answers)" fits no run here/);
   }
-  await assert.rejects(showAnswers(services, {}), /no run here is one for "Show answers side by side"/);
+  await assert.rejects(showAnswers(services, {}), /"Show answers side by side" fits no run here/);
 });
 
 test('a command of the palette for which there are too few runs says so, and lets nobody choose', async () => {
