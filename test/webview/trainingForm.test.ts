@@ -12,23 +12,22 @@ describe('the form', { skip: missing }, () => {
   before(async () => void (browser = await startBrowser()));
   after(() => browser.close());
 
+  /** The form in the dark theme, once it is drawn. */
+  async function opened(width: number, training = trainingState(), words: object = {}): Promise<OpenPage> {
+    const strings = { ...TRAINING_STRINGS, ...words };
+    const form = await OpenPage.open(browser, 'training', 'dark', { width, height: 800 }, async ({ type }, page) => {
+      if (type === 'ready') await page.event({ type: 'state', language: 'en', strings, training });
+      return undefined;
+    });
+    await until(async () => (await form.page.locator('#model').count()) > 0, 'the form');
+    return form;
+  }
+
   for (const width of [200, 400])
     test(`${width} px: Start ends where the lists above it end, while nothing is known of the run`, async () => {
-      const page = await OpenPage.open(
-        browser,
-        'training',
-        'dark',
-        { width, height: 800 },
-        async ({ type }, opened) => {
-          const training = trainingState();
-          if (type === 'ready')
-            await opened.event({ type: 'state', language: 'en', strings: TRAINING_STRINGS, training });
-          return undefined;
-        },
-      );
+      const page = await opened(width);
       const end = (selector: string): Promise<number> =>
         page.page.evaluate((found) => document.querySelector(found)!.getBoundingClientRect().right, selector);
-      await until(async () => (await page.page.locator('#model').count()) > 0, 'the form');
       assert.equal(await end('.form > .actions > vscode-button'), await end('#model'));
       await page.close();
     });
@@ -37,18 +36,7 @@ describe('the form', { skip: missing }, () => {
     test(`${width} px: Start keeps its word on one line, whatever stands beside it`, async () => {
       const training = trainingState();
       training.form!.expected = { text: 'environ 43 min · 0,27 Go', details: '', fits: true };
-      const page = await OpenPage.open(
-        browser,
-        'training',
-        'dark',
-        { width, height: 800 },
-        async ({ type }, opened) => {
-          const strings = { ...TRAINING_STRINGS, start: 'Démarrer' };
-          if (type === 'ready') await opened.event({ type: 'state', language: 'en', strings, training });
-          return undefined;
-        },
-      );
-      await until(async () => (await page.page.locator('#model').count()) > 0, 'the form');
+      const page = await opened(width, training, { start: 'Démarrer' });
       const lines = await page.page.evaluate((selector) => {
         const range = document.createRange();
         range.selectNodeContents(document.querySelector(selector)!);
