@@ -133,7 +133,7 @@ export function workbench(page, screenshots, usual = ['dark']) {
   const command = (title) => choose('F1', `>${title}`, title);
   /** By the window's own command, which keeps its layout first; a browser's reload may be too quick for that. */
   const reloadWindow = async () => {
-    await Promise.all([page.waitForEvent('load'), command('Developer: Reload Window')]);
+    await Promise.all([page.waitForEvent('load', { timeout: 120_000 }), command('Developer: Reload Window')]);
     await page.locator('.monaco-workbench').waitFor();
   };
 
