@@ -59,7 +59,7 @@ const beginning = (text: string): string =>
 const shortPlace = (place: string): string => (isAbsolute(place) ? vscode.workspace.asRelativePath(place) : place);
 
 async function buttonsFor(data: ErrorData, log: vscode.LogOutputChannel, tryAgain: () => void): Promise<Button[]> {
-  const place = await placeButton(data);
+  const place = await placeButton(data.place);
   const buttons: Button[] = place ? [place] : [];
   if (data.code === 'setting')
     buttons.push({
@@ -83,7 +83,7 @@ async function buttonsFor(data: ErrorData, log: vscode.LogOutputChannel, tryAgai
 }
 
 /** Opens the place of an error; none for a file that cannot be opened, as it could not be written or is gone. */
-export async function placeButton({ place: text }: Pick<ErrorData, 'place'>): Promise<Button | undefined> {
+export async function placeButton(text: ErrorData['place']): Promise<Button | undefined> {
   const place = parsePlace(text);
   if (!place || (isAbsolute(place.file) && !(await exists(place.file)))) return undefined;
   const name = place.file.split(/[\\/]/).at(-1)!;

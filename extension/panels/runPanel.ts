@@ -159,7 +159,7 @@ class RunPanel {
       case 'openRun':
         return this.actions.openRun(request.run);
       case 'openPlace':
-        return (await placeOf(this.store.get(this.folder)))?.run();
+        return (await placeButton(this.store.get(this.folder)?.error?.place))?.run();
       case 'openWalkthrough':
         return this.actions.openWalkthrough(request.topic);
       default:
@@ -174,7 +174,7 @@ class RunPanel {
     const [report, answers, place] = await Promise.all([
       exists(join(run.folder, RUN_FILES.report)),
       this.store.answersOf(run.folder),
-      placeOf(run),
+      placeButton(run.error?.place),
     ]);
     if (!this.channel.ready) return;
     this.panel.title = runTitle(run, this.store.nameOf(run));
@@ -223,8 +223,6 @@ class RunPanel {
     }
   }
 }
-
-const placeOf = async (run: Run | undefined): ReturnType<typeof placeButton> => placeButton(run?.error ?? {});
 
 /** The run's own answers, and its siblings' for model states that it has none of. */
 async function answersBesideSiblings(

@@ -33,16 +33,6 @@ async function rowsOf(name: string, content: string | Uint8Array, options?: RowO
 const short = (rows: RawRow[]): string[] =>
   rows.map((row) => ('value' in row ? `${row.line}:${JSON.stringify(row.value)}` : `${row.line}!${row.reason}`));
 
-test('the reason of a row that is no JSON names no line but that of the file', async (t) => {
-  const parse = JSON.parse;
-  t.mock.method(JSON, 'parse', (text: string) => {
-    if (text === '{"a":') throw new SyntaxError('Unexpected end in JSON at position 5 (line 1 column 6)');
-    return parse(text) as unknown;
-  });
-  const rows = short(await rowsOf('cut.jsonl', '{"a":1}\n{"a":\n'));
-  assert.deepEqual(rows, ['1:{"a":1}', '2!this line is not JSON: Unexpected end in JSON at position 5']);
-});
-
 test('rows that are nested without end are refused, the others are read', async () => {
   const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
   for (const [name, content] of [

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { calls } from '../../runtime/calls/calls.js';
 import { inspectData } from '../../runtime/data/inspectData.js';
+import { readRows } from '../../runtime/data/rows.js';
 import { HumanError } from '../../runtime/support/errors.js';
 import { temporary } from '../extension/support.js';
 import { silent } from '../support/silent.js';
@@ -135,4 +136,18 @@ describe('columns are to be chosen only where a row has some', () => {
         return true;
       });
     });
+});
+
+test('the reason of a row that is no JSON names no line but that of the file', async (t) => {
+  const file = join(await temporary(t), 'cut.jsonl');
+  await writeFile(file, '{"a":1}\n{"a":\n');
+  const parse = JSON.parse;
+  t.mock.method(JSON, 'parse', (text: string) => {
+    if (text === '{"a":') throw new SyntaxError('Unexpected end in JSON at position 5 (line 1 column 6)');
+    return parse(text) as unknown;
+  });
+  const rows: string[] = [];
+  for await (const row of readRows(file))
+    rows.push('value' in row ? `${row.line}:${JSON.stringify(row.value)}` : `${row.line}!${row.reason}`);
+  assert.deepEqual(rows, ['1:{"a":1}', '2!this line is not JSON: Unexpected end in JSON at position 5']);
 });

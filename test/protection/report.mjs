@@ -277,6 +277,8 @@ function taskTable(all) {
   );
 }
 
+/** Runs on the shipped base, and on bases that were made as it is today. */
+const [shipped, today] = [sample.filter(({ seed }) => seed === '1'), sample.filter(({ seed }) => isToday(seed))];
 /** Runs on bases that refuse. */
 const refusing = [...refused, ...(qwen?.runs ?? [])];
 const measured = {
@@ -334,25 +336,17 @@ const parts = {
   scans: scans(runs),
   costs: costs(runs),
   vectors: vectors(text?.vectors ?? []),
-  times: times({ sample: sample.filter(({ seed }) => isToday(seed)), text: runs, gemma: gemma?.runs ?? [] }),
+  times: times({ sample: today, text: runs, gemma: gemma?.runs ?? [] }),
   variants: variantTable(variants),
   trials: trialTable(trials),
-  sampleSummary: sampleSummary(sample.filter(({ seed }) => isToday(seed))),
-  ...split(
-    'today',
-    sampleTable,
-    sample.filter(({ seed }) => isToday(seed)),
-  ),
+  sampleSummary: sampleSummary(today),
+  ...split('today', sampleTable, today),
   fresh: sampleTable(sample.filter(({ seed }) => seed !== '1' && !isToday(seed))),
   freshSeeds: [...new Set(sample.map(({ seed }) => seed))]
     .filter((seed) => seed !== '1' && !isToday(seed))
     .sort()
     .join(', '),
-  ...split(
-    'sample',
-    sampleTable,
-    sample.filter(({ seed }) => seed === '1'),
-  ),
+  ...split('sample', sampleTable, shipped),
   ...(sweep && { sweepFacts: sweepFacts(sweep), sweep: sweepTable(sweep) }),
   attackList: attackList(attacks),
   attacks: attackTable(attacks),
